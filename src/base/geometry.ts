@@ -1,0 +1,26 @@
+/** Corners in pixels: left, top, right, bottom. */
+export type Box = readonly [x1: number, y1: number, x2: number, y2: number];
+
+/** One box that a detector found. Scores are in [0, 1]. */
+export interface Detection {
+  box: Box;
+  score: number;
+  /** Index into the model's class names. */
+  class: number;
+  name: string;
+}
+
+export interface Size {
+  width: number;
+  height: number;
+}
+
+/** Intersection over union of two boxes, 0 where either is empty. */
+export function intersectionOverUnion(a: Box, b: Box): number {
+  const width = Math.min(a[2], b[2]) - Math.max(a[0], b[0]);
+  const height = Math.min(a[3], b[3]) - Math.max(a[1], b[1]);
+  if (width <= 0 || height <= 0) return 0;
+  const overlap = width * height;
+  const union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - overlap;
+  return union > 0 ? overlap / union : 0;
+}
