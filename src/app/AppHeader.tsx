@@ -1,0 +1,59 @@
+import { Button, SelectField } from '../ui/controls';
+import { chooseBackend, chooseShippedModel, shippedModels } from '../commands/models';
+import { chooseTheme } from '../commands/theme';
+import { usePlayground } from '../state/store';
+
+const backendChoices = [
+  { id: 'auto', label: 'Automatic', description: 'WebGPU on a real GPU, else the CPU' },
+  { id: 'webgpu', label: 'WebGPU', description: 'Also a software GPU, which is slower than the CPU' },
+  { id: 'wasm', label: 'CPU (WASM)', description: 'Runs everywhere' },
+  { id: 'webgl', label: 'WebGL', description: 'For GPUs without WebGPU' },
+  { id: 'reference', label: 'Reference', description: 'Plain JavaScript, slow, to compare with' },
+] as const;
+
+const themes = [
+  { id: 'system', label: 'System theme' },
+  { id: 'light', label: 'Light' },
+  { id: 'dark', label: 'Dark' },
+] as const;
+
+export function AppHeader({ onHelp }: { onHelp: () => void }) {
+  const model = usePlayground((state) => state.models.snn);
+  const backend = usePlayground((state) => state.backend);
+  const preference = usePlayground((state) => state.backendPreference);
+  const theme = usePlayground((state) => state.view.theme);
+  const choices = shippedModels.map(({ name, title }) => ({ id: name as string, label: title }));
+  const shipped = choices.find(({ id }) => id === model?.name);
+  return (
+    <header className="app-header">
+      <h1>
+        EMS-YOLO <span>Playground</span>
+      </h1>
+      <div className="app-header-controls">
+        <SelectField
+          label="Model"
+          hideLabel
+          choices={shipped || !model ? choices : [...choices, { id: model.name, label: model.name }]}
+          value={model?.name}
+          placeholder="Loading the model…"
+          onChange={(name) => {
+            if (shippedModels.some((known) => known.name === name)) void chooseShippedModel(name);
+          }}
+        />
+        <SelectField
+          label="Backend"
+          hideLabel
+          choices={backendChoices.map((choice) =>
+            choice.id === preference && backend ? { ...choice, label: `${choice.label}: ${backend.label}`, description: backend.reason } : choice,
+          )}
+          value={preference}
+          onChange={(id) => void chooseBackend(id)}
+        />
+        <SelectField label="Theme" hideLabel choices={themes} value={theme} onChange={chooseTheme} />
+        <Button look="quiet" aria-label="Help and keys" onPress={onHelp}>
+          ?
+        </Button>
+      </div>
+    </header>
+  );
+}

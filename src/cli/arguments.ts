@@ -1,0 +1,15 @@
+import { z } from 'zod';
+import { AppError } from '../base/errors';
+
+/** Parses an option's text with a schema. @throws AppError `usage` */
+export function parseOption<T>(name: string, text: string | undefined, schema: z.ZodType<T>): T {
+  const parsed = schema.safeParse(text);
+  if (parsed.success) return parsed.data;
+  const reason = parsed.error.issues[0]?.message ?? 'not understood';
+  throw new AppError('usage', `The option --${name} is ${text ?? 'missing'}: ${reason}.`, 'See the usage below.');
+}
+
+export const number = z.string().trim().min(1).pipe(z.coerce.number());
+export const share = number.pipe(z.number().min(0).max(1));
+export const wholeNumber = number.pipe(z.int());
+export const mode = z.enum(['snn', 'ann']);

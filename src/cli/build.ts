@@ -1,0 +1,4 @@
+/** `npm run build`: the site, into `dist/`. */
+import { buildSite } from './site';
+
+await buildSite();

@@ -1,0 +1,63 @@
+import { engine, underWay } from './engine';
+import { rerun, setRun } from './run';
+import { usePlayground } from '../state/store';
+import type { BackendPreference } from '../client/engineClient';
+import type { ModelSource, Slot } from '../client/types';
+
+/** A model that the site ships, as its list names it. */
+export const shippedModels = [{ name: 'bccd', title: 'Blood cells (EMS-Res10, 256 px)' }] as const;
+
+export async function startEngine(): Promise<void> {
+  await underWay('engine', 'Starting the engine', () => engine.open('auto'));
+}
+
+/** A backend that cannot be had leaves the one that works. */
+export async function chooseBackend(preference: BackendPreference): Promise<void> {
+  const before = usePlayground.getState().backendPreference;
+  usePlayground.setState({ backendPreference: preference });
+  const opened = await underWay('engine', 'Starting the engine', async () => {
+    await engine.open(preference);
+    return true;
+  });
+  if (opened) rerun();
+  else usePlayground.setState({ backendPreference: before });
+}
+
+/** The SNN and its twin. */
+export async function chooseShippedModel(name: string): Promise<void> {
+  const source: ModelSource = { kind: 'shipped', name };
+  if (!(await load('snn', source))) return;
+  await load('ann', source);
+  const { models, run } = usePlayground.getState();
+  if (models.snn?.steps !== undefined && models.snn.steps !== run.steps) setRun({ steps: models.snn.steps });
+  rerun();
+}
+
+/**
+ * A checkpoint from a file. When another SNN takes the place of a shipped one, the twin in the other pane belongs to
+ * a network that is gone, and goes too.
+ */
+export async function loadCheckpointFile(slot: Slot, file: File): Promise<void> {
+  if (!(await load(slot, { kind: 'file', name: file.name, blob: file }))) return;
+  if (slot === 'snn') await dropForeignTwin();
+  rerun();
+}
+
+async function dropForeignTwin(): Promise<void> {
+  const { models } = usePlayground.getState();
+  if (!models.snn || !models.ann || models.ann.classNames.join('\n') === models.snn.classNames.join('\n')) return;
+  await engine.request('unload', { slot: 'ann' });
+  usePlayground.setState(({ models: current, results }) => ({
+    models: { ...current, ann: undefined },
+    results: { ...results, ann: undefined },
+  }));
+}
+
+/** Nothing changes on the page before the whole model is there. */
+async function load(slot: Slot, source: ModelSource): Promise<boolean> {
+  const label = `Loading the ${slot.toUpperCase()}`;
+  const model = await underWay('load', label, (task) => engine.request('load', { slot, source }, task));
+  if (!model) return false;
+  usePlayground.setState(({ models }) => ({ models: { ...models, [slot]: model } }));
+  return true;
+}

@@ -1,0 +1,108 @@
+import { engine, underWay } from './engine';
+import { setView, usePlayground, type PaneResult, type PlaygroundState } from '../state/store';
+import type { Slot } from '../client/types';
+
+/**
+ * Keeps what is shown equal to what is chosen: whenever the picture, a model or a setting changes, the networks run
+ * again, and the latest wish wins.
+ */
+
+let scheduled = false;
+
+/** Runs soon, once for all changes of this moment. */
+export function rerun(): void {
+  if (scheduled) return;
+  scheduled = true;
+  setTimeout(() => {
+    scheduled = false;
+    void detectAll();
+  }, 0);
+}
+
+async function detectAll(): Promise<void> {
+  const finished = await underWay('run', 'Running the networks', async (task) => {
+    for (const slot of ['snn', 'ann'] as const) {
+      const state = usePlayground.getState();
+      const { source, models, detection } = state;
+      if (!source || !models[slot]) continue;
+      const result = await engine.request(
+        'detect',
+        { slot, frame: { id: source.id, image: source.image }, settings: settingsFor(state, slot), ...detection },
+        task,
+      );
+      showResult(slot, { sourceId: source.id, result, precomputed: false });
+    }
+    return true;
+  });
+  if (finished) await traceChosenLayer();
+}
+
+/** The page letterboxes into the model's own size; only the command line feeds pictures as they are by default. */
+function settingsFor({ run, models }: PlaygroundState, slot: Slot): PlaygroundState['run'] {
+  return run.inputSize === 'native' ? { ...run, inputSize: models[slot]?.inputSize ?? 'native' } : run;
+}
+
+function showResult(slot: Slot, pane: PaneResult): void {
+  usePlayground.setState(({ results, view }) => ({
+    results: { ...results, [slot]: pane },
+    // The views keep their place; only what no longer exists moves.
+    view: slot === 'snn' ? { ...view, step: Math.min(view.step, pane.result.steps - 1), ...keepLayer(view, pane) } : view,
+  }));
+}
+
+function keepLayer(view: PlaygroundState['view'], { result }: PaneResult): Partial<PlaygroundState['view']> {
+  const layer = result.layers[view.layer] ?? result.layers[0];
+  if (!layer) return {};
+  const { x, y, channel } = view.neuron;
+  return {
+    layer: layer.index,
+    neuron: {
+      x: Math.min(x, layer.width - 1),
+      y: Math.min(y, layer.height - 1),
+      channel: Math.min(channel, layer.channels - 1),
+    },
+  };
+}
+
+/** Reads the chosen layer's membranes and spikes; only a layer that is looked at is read back. */
+export async function traceChosenLayer(): Promise<void> {
+  const state = usePlayground.getState();
+  const { source, models, view } = state;
+  if (!source || !models.snn) return;
+  const trace = await underWay('trace', 'Reading the layer', (task) =>
+    engine.request(
+      'trace',
+      { slot: 'snn', frame: { id: source.id, image: source.image }, settings: settingsFor(state, 'snn'), layer: view.layer },
+      task,
+    ),
+  );
+  if (trace) usePlayground.setState({ trace });
+}
+
+export function selectLayer(layer: number): void {
+  const { results } = usePlayground.getState();
+  const described = results.snn?.result.layers[layer];
+  if (!described) return;
+  setView({
+    layer,
+    neuron: { x: Math.floor(described.width / 2), y: Math.floor(described.height / 2), channel: 0 },
+    hoveredCell: undefined,
+  });
+  void traceChosenLayer();
+}
+
+export function setRun(change: Partial<PlaygroundState['run']>): void {
+  const { run, view } = usePlayground.getState();
+  const next = { ...run, ...change };
+  usePlayground.setState({ run: next });
+  // A person who looks at the end keeps looking at the end.
+  if (change.steps !== undefined) {
+    setView({ step: view.step === run.steps - 1 ? change.steps - 1 : Math.min(view.step, change.steps - 1) });
+  }
+  rerun();
+}
+
+export function setDetection(change: Partial<PlaygroundState['detection']>): void {
+  usePlayground.setState(({ detection }) => ({ detection: { ...detection, ...change } }));
+  rerun();
+}

@@ -1,0 +1,105 @@
+import type { Box, Size } from '../base/geometry';
+import type { Picture } from '../base/picture';
+
+/** Grey that fills what the picture leaves free (YOLOv5's, which EMS-YOLO is trained with). */
+const paddingGrey = 114;
+
+/** The network's sides must be multiples of its largest stride. */
+export const sideMultiple = 32;
+
+/** Where the scaled picture lies on the network's input. */
+export interface LetterboxPlacement {
+  /** Sides of the network's input in pixels. */
+  input: Size;
+  /** Sides of the scaled picture on it. */
+  scaled: Size;
+  /** Padding in pixels; an odd pixel is at the right and below. */
+  left: number;
+  top: number;
+  original: Size;
+}
+
+/**
+ * Scales to fit into `input` and centres. A picture that has exactly that size is left as it is.
+ * (Specification, section 6: sides rounded to whole pixels, an odd pixel of padding right and below.)
+ */
+export function placeInto(original: Size, input: Size): LetterboxPlacement {
+  const scale = Math.min(input.width / original.width, input.height / original.height);
+  const scaled = {
+    width: Math.max(1, Math.round(original.width * scale)),
+    height: Math.max(1, Math.round(original.height * scale)),
+  };
+  return {
+    input,
+    scaled,
+    left: Math.floor((input.width - scaled.width) / 2),
+    top: Math.floor((input.height - scaled.height) / 2),
+    original,
+  };
+}
+
+/**
+ * The network's input for a picture: `[1, input.height, input.width, 3]`, RGB in [0, 1].
+ * Bilinear with half-pixel centres, edges repeated, no smoothing before shrinking, rounded to 8 bits as the picture was.
+ */
+export function letterbox(picture: Picture, placement: LetterboxPlacement): Float32Array {
+  const { input, scaled, left, top } = placement;
+  const values = new Float32Array(input.width * input.height * 3).fill(paddingGrey / 255);
+  const columns = samples(picture.width, scaled.width);
+  const rows = samples(picture.height, scaled.height);
+  const { data } = picture;
+  for (let y = 0; y < scaled.height; y++) {
+    const row = rows[y] ?? unreachable();
+    let target = ((y + top) * input.width + left) * 3;
+    for (let x = 0; x < scaled.width; x++) {
+      const column = columns[x] ?? unreachable();
+      const a = (row.low * picture.width + column.low) * 3;
+      const b = (row.low * picture.width + column.high) * 3;
+      const c = (row.high * picture.width + column.low) * 3;
+      const d = (row.high * picture.width + column.high) * 3;
+      for (let channel = 0; channel < 3; channel++) {
+        const above = mix(data[a + channel] ?? 0, data[b + channel] ?? 0, column.weight);
+        const below = mix(data[c + channel] ?? 0, data[d + channel] ?? 0, column.weight);
+        values[target++] = Math.round(mix(above, below, row.weight)) / 255;
+      }
+    }
+  }
+  return values;
+}
+
+/** The two source pixels and the share of the second, for each target pixel along one side. */
+function samples(source: number, target: number): { low: number; high: number; weight: number }[] {
+  return Array.from({ length: target }, (_, index) => {
+    const position = ((index + 0.5) * source) / target - 0.5;
+    const low = Math.floor(position);
+    return {
+      low: Math.min(Math.max(low, 0), source - 1),
+      high: Math.min(Math.max(low + 1, 0), source - 1),
+      weight: position - low,
+    };
+  });
+}
+
+function mix(a: number, b: number, share: number): number {
+  return a + (b - a) * share;
+}
+
+function unreachable(): never {
+  throw new RangeError('A sample outside the scaled picture was asked for.');
+}
+
+/** A box on the network's input as a box on the original picture, clipped to it. */
+export function toOriginal(box: Box, { scaled, left, top, original }: LetterboxPlacement): Box {
+  const scaleX = original.width / scaled.width;
+  const scaleY = original.height / scaled.height;
+  return [
+    clamp((box[0] - left) * scaleX, original.width),
+    clamp((box[1] - top) * scaleY, original.height),
+    clamp((box[2] - left) * scaleX, original.width),
+    clamp((box[3] - top) * scaleY, original.height),
+  ];
+}
+
+function clamp(value: number, upper: number): number {
+  return Math.min(Math.max(value, 0), upper);
+}

@@ -1,0 +1,99 @@
+import { AppError, asAppError, cancelled } from '../base/errors';
+import type { Task } from '../base/progress';
+import { openBackend, type Backend, type BackendOptions } from '../tensor/backend';
+import {
+  requestSchemas,
+  toWorkerSchema,
+  type FromWorker,
+  type RequestKind,
+  type RequestPayload,
+  type ResponseOf,
+} from './protocol';
+import { Session, type Surroundings } from './session';
+
+type Handlers = { [K in RequestKind]: (payload: RequestPayload<K>, task: Task) => Promise<ResponseOf[K]> | ResponseOf[K] };
+
+type Post = (message: FromWorker, transfer: Transferable[]) => void;
+
+/**
+ * Answers the messages of one client. Requests run one after the other, since they share one device; a cancelled
+ * request that still waits is answered at once.
+ */
+export class MessageHandler {
+  private session: Session | undefined;
+  private queue: Promise<void> = Promise.resolve();
+  private readonly running = new Map<number, AbortController>();
+
+  constructor(
+    private readonly surroundings: Surroundings,
+    private readonly wasmPaths: BackendOptions['wasmPaths'],
+    private readonly post: Post,
+    private readonly open: (options: BackendOptions) => Promise<Backend> = openBackend,
+  ) {}
+
+  receive(data: unknown): void {
+    const message = toWorkerSchema.parse(data);
+    if (message.type === 'cancel') {
+      this.running.get(message.id)?.abort();
+      return;
+    }
+    const { id, kind, payload } = message;
+    const controller = new AbortController();
+    this.running.set(id, controller);
+    this.queue = this.queue.then(() => this.answer(id, kind, payload, controller.signal));
+  }
+
+  private async answer(id: number, kind: string, payload: unknown, signal: AbortSignal): Promise<void> {
+    const task: Task = {
+      signal,
+      report: (progress) => this.post({ type: 'progress', id, progress }, []),
+    };
+    try {
+      if (signal.aborted) throw cancelled();
+      const value = await this.handle(kind, payload, task);
+      this.post({ type: 'result', id, value }, transferables(value));
+    } catch (thrown) {
+      this.post({ type: 'error', id, error: asAppError(thrown).toReport() }, []);
+    } finally {
+      this.running.delete(id);
+    }
+  }
+
+  private async handle(kind: string, payload: unknown, task: Task): Promise<unknown> {
+    if (!isRequestKind(kind)) throw new AppError('internal', `The engine was asked for ${kind}, which it does not know.`, 'Reload the page.');
+    // The schema and the handler of one kind belong together, which the type system cannot follow through the index.
+    const handler = this.handlers[kind] as (payload: unknown, task: Task) => unknown;
+    return handler(requestSchemas[kind].parse(payload), task);
+  }
+
+  private readonly handlers: Handlers = {
+    open: async ({ preference, avoid }) => {
+      const backend = await this.open({ preference, avoid, wasmPaths: this.wasmPaths });
+      void backend.lost.then((reason) => this.post({ type: 'lost', reason }, []));
+      this.session = new Session(backend, this.surroundings);
+      return backend.choice;
+    },
+    load: (payload, task) => this.opened().load(payload, task),
+    unload: (payload) => this.opened().unload(payload),
+    detect: (payload, task) => this.opened().detect(payload, task),
+    trace: (payload, task) => this.opened().trace(payload, task),
+    draw: (payload) => this.opened().draw(payload),
+    memory: () => this.opened().memory(),
+  };
+
+  private opened(): Session {
+    if (this.session) return this.session;
+    throw new AppError('internal', 'The engine was used before its backend was opened.', 'Reload the page.');
+  }
+}
+
+function isRequestKind(kind: string): kind is RequestKind {
+  return Object.hasOwn(requestSchemas, kind);
+}
+
+/** The big arrays of an answer move to the page in place of being copied. */
+function transferables(value: unknown): Transferable[] {
+  if (typeof value !== 'object' || value === null || !('trace' in value)) return [];
+  const { trace } = value as ResponseOf['trace'];
+  return [trace.membrane.buffer, trace.emitted.buffer];
+}

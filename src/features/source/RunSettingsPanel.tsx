@@ -1,0 +1,86 @@
+import { Button, Panel, SelectField, SliderField } from '../../ui/controls';
+import { setDetection, setRun } from '../../commands/run';
+import { defaultDetection, trainedRun, usePlayground } from '../../state/store';
+
+const inputSizes = ['native', '128', '192', '256', '320', '416', '512', '640'] as const;
+
+/** What the networks run with. Everything is live; one control puts the trained values back. */
+export function RunSettingsPanel() {
+  const run = usePlayground((state) => state.run);
+  const detection = usePlayground((state) => state.detection);
+  const model = usePlayground((state) => state.models.snn);
+  const trainedSteps = model?.steps ?? trainedRun.steps;
+  const asTrained =
+    run.threshold === trainedRun.threshold &&
+    run.decay === trainedRun.decay &&
+    run.steps === trainedSteps &&
+    run.inputSize === trainedRun.inputSize &&
+    detection.confidence === defaultDetection.confidence &&
+    detection.iou === defaultDetection.iou;
+  return (
+    <Panel
+      title="Run"
+      aside={
+        <Button
+          look="quiet"
+          isDisabled={asTrained}
+          onPress={() => {
+            setRun({ ...trainedRun, steps: trainedSteps });
+            setDetection(defaultDetection);
+          }}
+        >
+          As trained
+        </Button>
+      }
+    >
+      <div className="settings">
+        <SliderField label="Time steps T" value={run.steps} minimum={1} maximum={16} step={1} onChange={(steps) => setRun({ steps })} />
+        <SliderField
+          label="Threshold"
+          value={run.threshold}
+          minimum={0.05}
+          maximum={2}
+          step={0.05}
+          format={{ minimumFractionDigits: 2 }}
+          onChange={(threshold) => setRun({ threshold })}
+        />
+        <SliderField
+          label="Decay"
+          value={run.decay}
+          minimum={0}
+          maximum={1}
+          step={0.05}
+          format={{ minimumFractionDigits: 2 }}
+          onChange={(decay) => setRun({ decay })}
+        />
+        <SliderField
+          label="Confidence"
+          value={detection.confidence}
+          minimum={0.01}
+          maximum={0.95}
+          step={0.01}
+          format={{ minimumFractionDigits: 2 }}
+          onChange={(confidence) => setDetection({ confidence })}
+        />
+        <SliderField
+          label="NMS IoU"
+          value={detection.iou}
+          minimum={0.05}
+          maximum={0.95}
+          step={0.05}
+          format={{ minimumFractionDigits: 2 }}
+          onChange={(iou) => setDetection({ iou })}
+        />
+        <SelectField
+          label="Network input"
+          choices={inputSizes.map((id) => ({
+            id,
+            label: id === 'native' ? (model?.inputSize ? `${model.inputSize} px (as trained)` : 'as the picture is') : `${id} px`,
+          }))}
+          value={inputSizes.find((id) => id === String(run.inputSize))}
+          onChange={(id) => setRun({ inputSize: id === 'native' ? id : Number(id) })}
+        />
+      </div>
+    </Panel>
+  );
+}

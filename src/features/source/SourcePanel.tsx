@@ -1,0 +1,85 @@
+import { useRef } from 'react';
+import { Button, Panel } from '../../ui/controls';
+import { fetchPicture, openFile, remotePictures, showDrawnPicture, drawAnother, drawnPictures } from '../../commands/sources';
+import { usePlayground } from '../../state/store';
+import './source.css';
+
+/** Where the picture comes from. Dropping and pasting work on the whole page; this panel says so. */
+export function SourcePanel() {
+  const source = usePlayground((state) => state.source);
+  const fileInput = useRef<HTMLInputElement>(null);
+  return (
+    <Panel title="Picture" className="source">
+      <ul className="source-gallery" aria-label="Drawn pictures">
+        {drawnPictures.map((picture) => (
+          <li key={picture.file}>
+            <button
+              type="button"
+              className="source-thumb"
+              aria-pressed={source?.title === picture.title}
+              onClick={() => void showDrawnPicture(picture)}
+            >
+              <img src={picture.file} alt={picture.title} width={80} height={60} loading="lazy" />
+            </button>
+          </li>
+        ))}
+      </ul>
+      <p className="source-note">Drawn by this program in the manner of blood smears.</p>
+      <div className="source-actions">
+        <Button look="primary" onPress={() => fileInput.current?.click()}>
+          Open a file…
+        </Button>
+        <Button onPress={() => void drawAnother()}>Draw another</Button>
+      </div>
+      <input
+        ref={fileInput}
+        type="file"
+        className="visually-hidden"
+        tabIndex={-1}
+        aria-label="Open a picture or a checkpoint"
+        accept="image/*,.pt,.pth,.safetensors"
+        onChange={(event) => {
+          const [file] = event.target.files ?? [];
+          // Choosing the same file again must count as a choice.
+          event.target.value = '';
+          if (file) void openFile(file);
+        }}
+      />
+      <p className="source-note">
+        Or drop or paste a picture, or a checkpoint (<code>.pt</code>, <code>.safetensors</code>), anywhere. Nothing is uploaded: files stay on this
+        machine.
+      </p>
+      <details className="source-remote">
+        <summary>Real blood smears (BCCD)</summary>
+        <p className="source-note">
+          Fetched from{' '}
+          <a href="https://github.com/Shenggan/BCCD_Dataset" target="_blank" rel="noreferrer">
+            Shenggan/BCCD_Dataset
+          </a>{' '}
+          on GitHub, MIT licence, when you choose one.
+        </p>
+        <ul className="source-list">
+          {remotePictures.map((picture) => (
+            <li key={picture.url}>
+              <Button look="quiet" onPress={() => void fetchPicture(picture)}>
+                {picture.title}
+              </Button>
+            </li>
+          ))}
+        </ul>
+      </details>
+      {source && (
+        <p className="source-current">
+          <strong>{source.title}</strong>, {source.size.width} × {source.size.height} px.{' '}
+          {source.originUrl === undefined ? (
+            source.origin
+          ) : (
+            <a href={source.originUrl} target="_blank" rel="noreferrer">
+              {source.origin}
+            </a>
+          )}
+        </p>
+      )}
+    </Panel>
+  );
+}

@@ -1,0 +1,302 @@
+import { AppError } from '../base/errors';
+import { throwIfCancelled, type Task } from '../base/progress';
+import type { Checkpoint, NetworkMode } from '../checkpoint/types';
+import type { Convolution, FeatureShape, NeuronParameters, Operations, Signal, Spikes } from '../tensor/operations';
+import { inputsOf, type GraphNode, type NetworkGraph } from './graph';
+import { anchorsOfCheckpoint, graphOfCheckpoint, loadConvolutions } from './weights';
+
+/** What the released code trains with; not stored in checkpoints. */
+export const trainedNeuron: NeuronParameters = { decay: 0.25, threshold: 0.5 };
+export const maximumSteps = 16;
+
+export interface RunSettings extends NeuronParameters {
+  mode: NetworkMode;
+  /** 1 to 16; the ANN twin makes one pass whatever this says. */
+  steps: number;
+  /** Indices of the neuron layers whose membranes and emissions are wanted. */
+  record: ReadonlySet<number>;
+  /** Also return the logits after 1, 2, ... T steps. */
+  logitsPerStep: boolean;
+}
+
+export interface RecordedLayer {
+  index: number;
+  emits: 'spikes' | 'values';
+  shape: FeatureShape;
+  /** `[steps, height, width, channels]`; what it emits where that is SiLU, its input current where the network is an ANN. */
+  membrane: Float32Array;
+  /** Spikes, or what a SiLU or ReLU neuron emits; the same shape. */
+  emitted: Float32Array;
+}
+
+export interface ScaleLogits {
+  height: number;
+  width: number;
+  /** Mean over all steps: `[height, width, anchors * (5 + classes)]`. */
+  mean: Float32Array;
+  /** `[steps, height, width, ...]`: at step t the mean over the steps up to t; only when asked for. */
+  perStep: Float32Array | undefined;
+}
+
+export interface NetworkRun {
+  steps: number;
+  scales: ScaleLogits[];
+  /**
+   * Share of neurons that fired, `[layer][step]`; undefined for layers that do not emit spikes (SiLU, or ReLU in the
+   * ANN twin).
+   */
+  firingRates: (number[] | undefined)[];
+  recorded: RecordedLayer[];
+}
+
+/** How often a long run lets messages (a cancel) through. */
+const yieldIntervalMs = 24;
+
+/** A loaded network: its graph, and its convolutions on one backend. */
+export class Network {
+  private constructor(
+    readonly graph: NetworkGraph,
+    /** Pixels per scale, `[w, h, ...]`. */
+    readonly anchors: readonly (readonly number[])[],
+    private readonly convolutions: ReadonlyMap<number, Convolution>,
+    private readonly operations: Operations,
+  ) {}
+
+  /** @throws AppError `checkpoint/*`, `network/*`, `cancelled`; nothing stays loaded then */
+  static async load(checkpoint: Checkpoint, operations: Operations, task: Task): Promise<Network> {
+    const graph = graphOfCheckpoint(checkpoint);
+    const anchors = await anchorsOfCheckpoint(graph, checkpoint, task);
+    const convolutions = await loadConvolutions(graph, checkpoint, operations, task);
+    return new Network(graph, anchors, convolutions, operations);
+  }
+
+  release(): void {
+    for (const convolution of this.convolutions.values()) this.operations.release(convolution);
+  }
+
+  /**
+   * Runs the network on a picture `[1, H, W, 3]`, or on one picture per step `[steps, H, W, 3]`, values in [0, 1].
+   * @throws AppError `network/invalid-settings`, `cancelled`
+   */
+  async run(values: Float32Array, shape: FeatureShape, settings: RunSettings, task: Task): Promise<NetworkRun> {
+    this.check(shape, settings);
+    const execution = new Execution(this.graph, this.convolutions, this.operations, settings);
+    try {
+      return await execution.run(values, shape, task);
+    } finally {
+      execution.releaseAll();
+    }
+  }
+
+  private check(shape: FeatureShape, settings: RunSettings): void {
+    const { largestStride, description } = this.graph;
+    const problem = invalidSetting(settings);
+    if (problem) throw problem;
+    if (shape.height % largestStride !== 0 || shape.width % largestStride !== 0 || shape.height * shape.width === 0) {
+      throw invalidSettings(
+        `the picture is ${shape.width} x ${shape.height} pixels, and the network needs multiples of ${largestStride}`,
+        'Letterbox the picture to such a size first.',
+      );
+    }
+    if (shape.channels !== description.inputChannels) {
+      throw invalidSettings(
+        `the picture has ${shape.channels} channels and the network reads ${description.inputChannels}`,
+        'Choose a picture of that kind, or another model.',
+      );
+    }
+    const steps = settings.mode === 'ann' ? 1 : settings.steps;
+    if (shape.steps !== 1 && shape.steps !== steps) {
+      throw invalidSettings(
+        `there are ${shape.steps} input slices for ${steps} steps`,
+        'Give one picture, or one slice for each step.',
+      );
+    }
+  }
+}
+
+/** The reason why a run cannot have these settings, if there is one. */
+export function invalidSetting(settings: Pick<RunSettings, 'steps' | 'decay' | 'threshold'>): AppError | undefined {
+  if (!Number.isInteger(settings.steps) || settings.steps < 1 || settings.steps > maximumSteps) {
+    return invalidSettings(
+      `${settings.steps} time steps were asked for`,
+      `Choose a whole number of steps from 1 to ${maximumSteps}.`,
+    );
+  }
+  if (!(settings.decay >= 0 && settings.decay <= 1)) {
+    return invalidSettings(`the decay is ${settings.decay}`, 'Choose a decay from 0 to 1; the networks are trained with 0.25.');
+  }
+  if (!Number.isFinite(settings.threshold)) {
+    return invalidSettings(`the threshold is ${settings.threshold}`, 'Choose a number; the networks are trained with 0.5.');
+  }
+  return undefined;
+}
+
+function invalidSettings(what: string, remedy: string): AppError {
+  return new AppError('network/invalid-settings', `The network cannot run like this: ${what}.`, remedy);
+}
+
+/** One pass over the graph. Every value is released after its last reader, so that only what is still needed is alive. */
+class Execution {
+  private readonly values = new Map<number, Signal | Spikes>();
+  private readonly readersLeft: number[];
+  private readonly recordings: { index: number; node: number; membrane: Signal; emitted: Signal | Spikes }[] = [];
+  /** Spike counts per step by node, and how many neurons they are counted over. */
+  private readonly counts = new Map<number, { spikes: Signal; neurons: number }>();
+  private readonly steps: number;
+
+  constructor(
+    private readonly graph: NetworkGraph,
+    private readonly convolutions: ReadonlyMap<number, Convolution>,
+    private readonly operations: Operations,
+    private readonly settings: RunSettings,
+  ) {
+    this.steps = settings.mode === 'ann' ? 1 : settings.steps;
+    this.readersLeft = graph.nodes.map(() => 0);
+    for (const node of graph.nodes) for (const id of inputsOf(node)) this.addReader(id, 1);
+  }
+
+  async run(values: Float32Array, shape: FeatureShape, task: Task): Promise<NetworkRun> {
+    const detection = new Set(this.graph.scales.map((scale) => scale.node));
+    const total = this.graph.nodes.length;
+    let lastYield = performance.now();
+    for (const node of this.graph.nodes) {
+      throwIfCancelled(task.signal);
+      if (detection.has(node.id)) continue;
+      this.values.set(node.id, node.op === 'input' ? this.operations.input(values, shape) : this.compute(node));
+      for (const id of inputsOf(node)) this.addReader(id, -1);
+      if (performance.now() - lastYield > yieldIntervalMs) {
+        task.report({ label: 'Running the network', done: node.id + 1, total, unit: 'layers' });
+        await new Promise((resolve) => setTimeout(resolve, 0));
+        lastYield = performance.now();
+      }
+    }
+    return this.collect();
+  }
+
+  /** Frees whatever is alive, after a run as after a failure. */
+  releaseAll(): void {
+    const alive = new Set<Signal | Spikes>(this.values.values());
+    for (const { spikes } of this.counts.values()) alive.add(spikes);
+    for (const { membrane, emitted } of this.recordings) alive.add(membrane).add(emitted);
+    for (const value of alive) this.operations.release(value);
+    this.values.clear();
+    this.counts.clear();
+    this.recordings.length = 0;
+  }
+
+  private addReader(id: number, change: 1 | -1): void {
+    const left = (this.readersLeft[id] ?? 0) + change;
+    this.readersLeft[id] = left;
+    const value = this.values.get(id);
+    if (left > 0 || !value) return;
+    this.values.delete(id);
+    if (!this.recordings.some((recording) => recording.emitted === value)) this.operations.release(value);
+  }
+
+  private compute(node: Exclude<GraphNode, { op: 'input' }>): Signal | Spikes {
+    const { operations } = this;
+    switch (node.op) {
+      case 'convolution': {
+        const convolution = this.convolution(node.id);
+        const input = this.value(node.input);
+        return input.kind === 'spikes'
+          ? operations.spikingConvolution(input, convolution)
+          : operations.denseConvolution(input, convolution);
+      }
+      case 'neuron':
+        return this.fire(node.id, node.neuron, this.signal(node.input));
+      case 'maxPool':
+        return operations.maxPool(this.signal(node.input), node.size);
+      case 'upsample':
+        return operations.upsample(this.signal(node.input));
+      case 'concatenate':
+        return operations.concatenate(node.inputs.map((id) => this.signal(id)));
+      case 'add':
+        return operations.add(this.signal(node.inputs[0]), this.signal(node.inputs[1]));
+    }
+  }
+
+  private fire(node: number, neuron: 'lif' | 'silu', current: Signal): Signal | Spikes {
+    const { operations, settings, steps } = this;
+    const wanted = this.graph.layers.filter((layer) => layer.node === node && settings.record.has(layer.index));
+    const record = wanted.length > 0;
+    let emitted: Signal | Spikes;
+    let membrane: Signal | undefined;
+    if (settings.mode === 'ann') {
+      emitted = operations.relu(current);
+      // A copy, since the current itself is released with its own readers.
+      membrane = record ? operations.meanOverSteps(current) : undefined;
+    } else if (neuron === 'silu') {
+      emitted = operations.leakySilu(current, steps, settings);
+      membrane = record ? emitted : undefined;
+    } else {
+      const fired = operations.leakyIntegrateAndFire(current, steps, settings, record);
+      const { height, width, channels } = fired.spikes.shape;
+      this.counts.set(node, { spikes: operations.countSpikes(fired.spikes), neurons: height * width * channels });
+      ({ spikes: emitted, membrane } = fired);
+    }
+    if (membrane) for (const { index } of wanted) this.recordings.push({ index, node, membrane, emitted });
+    return emitted;
+  }
+
+  /** The detection convolutions and the one read-back of everything that somebody asked for. */
+  private async collect(): Promise<NetworkRun> {
+    const { operations, graph, steps } = this;
+    const logits: Signal[] = [];
+    for (const { node } of graph.scales) {
+      const [input] = inputsOf(graph.nodes[node] ?? neverNode());
+      const features = this.signal(input ?? 0);
+      // The convolution is linear, so averaging over the steps first gives the averaged logits with one pass.
+      const averaged = this.settings.logitsPerStep
+        ? operations.runningMean(features, steps)
+        : operations.meanOverSteps(features);
+      logits.push(operations.denseConvolution(averaged, this.convolution(node)));
+      operations.release(averaged);
+    }
+    try {
+      const arrays = await operations.read([
+        ...logits,
+        ...Array.from(this.counts.values(), ({ spikes }) => spikes),
+        ...this.recordings.flatMap(({ membrane, emitted }) => [membrane, emitted]),
+      ]);
+      const take = (): Float32Array => arrays.shift() ?? new Float32Array();
+      const scales = logits.map(({ shape }) => splitSteps(take(), shape, this.settings.logitsPerStep));
+      const rates = new Map(
+        Array.from(this.counts, ([node, { neurons }]) => [node, Array.from(take(), (count) => count / neurons)]),
+      );
+      const recorded = this.recordings.map(({ index, emitted }): RecordedLayer => {
+        return { index, emits: emitted.kind === 'spikes' ? 'spikes' : 'values', shape: emitted.shape, membrane: take(), emitted: take() };
+      });
+      return { steps, scales, recorded, firingRates: graph.layers.map(({ node }) => rates.get(node)) };
+    } finally {
+      for (const value of logits) operations.release(value);
+    }
+  }
+
+  private convolution(node: number): Convolution {
+    const convolution = this.convolutions.get(node);
+    if (!convolution) throw new RangeError(`Node ${node} has no weights.`);
+    return convolution;
+  }
+
+  private value(id: number): Signal | Spikes {
+    const value = this.values.get(id);
+    if (!value) throw new RangeError(`Node ${id} was read after its last reader or before it ran.`);
+    return value;
+  }
+
+  private signal(id: number): Signal {
+    const value = this.value(id);
+    if (value.kind !== 'signal') throw new TypeError(`Node ${id} emits spikes where a current is needed.`);
+    return value;
+  }
+}
+
+function neverNode(): never {
+  throw new RangeError('A detection scale names a node that does not exist.');
+}
+
+function splitSteps(data: Float32Array, { steps, height, width }: FeatureShape, perStep: boolean): ScaleLogits {
+  const size = data.length / steps;
+  return { height, width, mean: data.slice(data.length - size), perStep: perStep ? data : undefined };
+}

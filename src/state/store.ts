@@ -1,0 +1,131 @@
+import { create } from 'zustand';
+import type { ErrorReport } from '../base/errors';
+import type { Progress } from '../base/progress';
+import type { Size } from '../base/geometry';
+import type { BackendPreference } from '../client/engineClient';
+import type {
+  BackendChoice,
+  DetectionResult,
+  ModelDescription,
+  RunSettings,
+  Slot,
+  TraceResult,
+} from '../client/types';
+
+/**
+ * What the page knows, each shape of it in one slice with one owner. Views read it with selectors; only commands write.
+ */
+
+/** A picture that a person chose. */
+export interface Source {
+  /** Changes with the pixels. */
+  id: string;
+  title: string;
+  /** Where it comes from: "drawn for this page", a file, or a repository with its licence. */
+  origin: string;
+  originUrl: string | undefined;
+  image: Blob;
+  bitmap: ImageBitmap;
+  size: Size;
+}
+
+/** A result and what it was made from, so that a view never pairs boxes with another picture. */
+export interface PaneResult {
+  sourceId: string;
+  result: DetectionResult;
+  /** Computed when the page was built, shown until the engine has done the same. */
+  precomputed: boolean;
+}
+
+export interface Neuron {
+  x: number;
+  y: number;
+  channel: number;
+}
+
+export interface Activity {
+  progress: Progress;
+  cancel: () => void;
+}
+
+export interface Message {
+  id: number;
+  tone: 'error' | 'info';
+  title: string;
+  /** What to do. */
+  detail: string;
+  code: ErrorReport['code'] | undefined;
+}
+
+export interface ModelState {
+  snn: ModelDescription | undefined;
+  ann: ModelDescription | undefined;
+}
+
+export interface DetectionSettings {
+  confidence: number;
+  iou: number;
+}
+
+export interface PlaygroundState {
+  backendPreference: BackendPreference;
+  backend: BackendChoice | undefined;
+  models: ModelState;
+  source: Source | undefined;
+  run: RunSettings;
+  detection: DetectionSettings;
+  results: Record<Slot, PaneResult | undefined>;
+  trace: TraceResult | undefined;
+  /** What is under way, by what started it. */
+  activities: Record<string, Activity>;
+  messages: Message[];
+  view: {
+    /** 0-based; every view shows this one. */
+    step: number;
+    playing: boolean;
+    /** Steps a second while playing. */
+    speed: number;
+    layer: number;
+    neuron: Neuron;
+    theme: 'system' | 'light' | 'dark';
+    /** What `theme` comes to on this system now. */
+    shownTheme: 'light' | 'dark';
+    /** Pixel of the original picture under the pointer. */
+    pixel: { x: number; y: number } | undefined;
+    /** Neuron under the pointer, in the chosen layer. */
+    hoveredCell: { x: number; y: number } | undefined;
+  };
+}
+
+/** The paper's steps, neuron and default display thresholds (specification, sections 2, 3 and 6). */
+export const trainedRun: RunSettings = { steps: 4, decay: 0.25, threshold: 0.5, inputSize: 'native' };
+export const defaultDetection: DetectionSettings = { confidence: 0.25, iou: 0.45 };
+
+export const usePlayground = create<PlaygroundState>()(() => ({
+  backendPreference: 'auto',
+  backend: undefined,
+  models: { snn: undefined, ann: undefined },
+  source: undefined,
+  run: trainedRun,
+  detection: defaultDetection,
+  results: { snn: undefined, ann: undefined },
+  trace: undefined,
+  activities: {},
+  messages: [],
+  view: {
+    step: trainedRun.steps - 1,
+    playing: false,
+    speed: 2,
+    layer: 0,
+    neuron: { x: 0, y: 0, channel: 0 },
+    theme: 'system',
+    shownTheme: 'light',
+    pixel: undefined,
+    hoveredCell: undefined,
+  },
+}));
+
+/** Changes part of the view; everything else stays. */
+export function setView(change: Partial<PlaygroundState['view']>): void {
+  usePlayground.setState(({ view }) => ({ view: { ...view, ...change } }));
+}

@@ -1,0 +1,198 @@
+import fc from 'fast-check';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { openBackend } from './backend';
+import type { FeatureShape, Operations, Signal } from './operations';
+import { elementCount } from './operations';
+import { ReferenceOperations } from './reference';
+import * as tf from '@tensorflow/tfjs';
+import { composedLeakyIntegrate, leakyIntegrateInto, type Emission } from './tfjs/neuronKernel';
+
+const reference = new ReferenceOperations();
+let tfjs: Operations;
+
+beforeAll(async () => {
+  tfjs = (await openBackend({ preference: 'wasm', wasmPaths: undefined, avoid: [] })).operations;
+});
+
+const shape = fc.record({
+  steps: fc.integer({ min: 1, max: 4 }),
+  height: fc.integer({ min: 1, max: 6 }),
+  width: fc.integer({ min: 1, max: 6 }),
+  channels: fc.integer({ min: 1, max: 5 }),
+});
+
+/** Values on a grid of 1/64: sums of them are exact in float32, so that no order of adding can flip a spike. */
+function valuesFor(size: number): fc.Arbitrary<Float32Array> {
+  return fc.array(fc.integer({ min: -96, max: 96 }), { minLength: size, maxLength: size }).map((list) => Float32Array.from(list, (value) => value / 64));
+}
+
+const shaped = shape.chain((chosen) => valuesFor(elementCount(chosen)).map((values) => ({ shape: chosen, values })));
+
+async function both(run: (operations: Operations) => Signal): Promise<[Float32Array, Float32Array]> {
+  const [expected = new Float32Array()] = await reference.read([run(reference)]);
+  const result = run(tfjs);
+  const [actual = new Float32Array()] = await tfjs.read([result]);
+  tfjs.release(result);
+  return [expected, actual];
+}
+
+function expectClose(actual: Float32Array, expected: Float32Array, tolerance: number): void {
+  expect(actual.length).toBe(expected.length);
+  const worst = expected.reduce((most, value, index) => Math.max(most, Math.abs(value - (actual[index] ?? NaN))), 0);
+  expect(worst).toBeLessThanOrEqual(tolerance);
+}
+
+describe('tfjs agrees with the reference', () => {
+  it('convolves with any kernel, stride and padding', async () => {
+    const cases = fc.record({
+      input: shaped,
+      kernel: fc.constantFrom(1, 3, 5, 7),
+      stride: fc.constantFrom(1, 2, 3),
+      outputChannels: fc.integer({ min: 1, max: 9 }),
+      seed: fc.integer(),
+    });
+    await fc.assert(
+      fc.asyncProperty(cases, async ({ input, kernel, stride, outputChannels, seed }) => {
+        const inputChannels = input.shape.channels;
+        const random = (index: number): number => Math.sin(seed + index * 12.9898);
+        const weights = {
+          kernel,
+          stride,
+          padding: Math.floor(kernel / 2),
+          inputChannels,
+          outputChannels,
+          weights: Float32Array.from({ length: kernel * kernel * inputChannels * outputChannels }, (_, index) => random(index)),
+          bias: Float32Array.from({ length: outputChannels }, (_, index) => random(-index)),
+        };
+        const [expected, actual] = await both((operations) => {
+          const source = operations.input(input.values, input.shape);
+          const convolution = operations.loadConvolution(weights);
+          const result = operations.denseConvolution(source, convolution);
+          operations.release(source);
+          operations.release(convolution);
+          return result;
+        });
+        expectClose(actual, expected, 1e-4);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('pools, upsamples, adds, concatenates and averages', async () => {
+    const unary: Record<string, (operations: Operations, input: Signal, steps: number) => Signal> = {
+      maxPool: (operations, input) => operations.maxPool(input, Math.min(2, input.shape.height, input.shape.width)),
+      upsample: (operations, input) => operations.upsample(input),
+      relu: (operations, input) => operations.relu(input),
+      meanOverSteps: (operations, input) => operations.meanOverSteps(input),
+      runningMean: (operations, input, steps) => operations.runningMean(input, steps),
+    };
+    await fc.assert(
+      fc.asyncProperty(shaped, fc.constantFrom(...Object.keys(unary)), async ({ shape: size, values }, name) => {
+        const [expected, actual] = await both((operations) => {
+          const input = operations.input(values, size);
+          const result = unary[name]?.(operations, input, size.steps);
+          operations.release(input);
+          if (!result) throw new Error(name);
+          return result;
+        });
+        expectClose(actual, expected, 1e-6);
+      }),
+      { numRuns: 80 },
+    );
+  });
+
+  it('repeats what has one step where another input has more', async () => {
+    await fc.assert(
+      fc.asyncProperty(shaped, async ({ shape: size, values }) => {
+        const one: FeatureShape = { ...size, steps: 1 };
+        const still = values.slice(0, elementCount(one));
+        for (const combine of ['add', 'concatenate'] as const) {
+          const [expected, actual] = await both((operations) => {
+            const a = operations.input(values, size);
+            const b = operations.input(still, one);
+            const result = combine === 'add' ? operations.add(b, a) : operations.concatenate([b, a]);
+            operations.release(a);
+            operations.release(b);
+            return result;
+          });
+          expectClose(actual, expected, 0);
+        }
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('fires the same spikes, records the same membranes and counts them', async () => {
+    const parameters = fc.record({ decay: fc.constantFrom(0, 0.25, 0.5, 1), threshold: fc.constantFrom(0.25, 0.5, 1) });
+    await fc.assert(
+      fc.asyncProperty(shaped, parameters, fc.boolean(), async ({ shape: size, values }, neuron, still) => {
+        const input: FeatureShape = still ? { ...size, steps: 1 } : size;
+        const source = values.slice(0, elementCount(input));
+        const results = await Promise.all(
+          [reference, tfjs].map(async (operations) => {
+            const signal = operations.input(source, input);
+            const recorded = operations.leakyIntegrateAndFire(signal, size.steps, neuron, true);
+            const plain = operations.leakyIntegrateAndFire(signal, size.steps, neuron, false);
+            const counts = operations.countSpikes(plain.spikes);
+            expect(plain.membrane).toBeUndefined();
+            if (!recorded.membrane) throw new Error('no membrane');
+            const arrays = await operations.read([recorded.spikes, plain.spikes, recorded.membrane, counts]);
+            for (const value of [signal, recorded.spikes, recorded.membrane, plain.spikes, counts]) operations.release(value);
+            return arrays;
+          }),
+        );
+        expect(results[1]?.[0]).toEqual(results[0]?.[0]);
+        expect(results[1]?.[1]).toEqual(results[0]?.[0]);
+        expectClose(results[1]?.[2] ?? new Float32Array(), results[0]?.[2] ?? new Float32Array(), 1e-6);
+        expect(results[1]?.[3]).toEqual(results[0]?.[3]);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('leaves no tensor behind', async () => {
+    const before = tf.memory().numTensors;
+    const input = tfjs.input(new Float32Array(32).fill(0.4), { steps: 2, height: 2, width: 2, channels: 4 });
+    const values = tfjs.leakySilu(input, 2, { decay: 0.25, threshold: 0.5 });
+    const mean = tfjs.runningMean(values, 2);
+    await tfjs.read([mean, values]);
+    for (const value of [input, values, mean]) tfjs.release(value);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+});
+
+describe('the neuron', () => {
+  const neuron = { decay: 0.25, threshold: 0.5 };
+
+  it('follows the equations of the specification on a case worked by hand', () => {
+    // x = 0.5 at every step: v = 0.5 (not above 0.5: no spike), 0.625 (spike), then from the reset again. All exact in float32.
+    const target = new Float32Array(4);
+    leakyIntegrateInto(Float32Array.of(0.5), 1, target, { ...neuron, steps: 4, emission: 'membrane' });
+    expect(Array.from(target)).toEqual([0.5, 0.625, 0.5, 0.625]);
+    leakyIntegrateInto(Float32Array.of(0.5), 1, target, { ...neuron, steps: 4, emission: 'spikes' });
+    expect(Array.from(target)).toEqual([0, 1, 0, 1]);
+  });
+
+  it('carries the emitted value on where it emits SiLU', async () => {
+    const source = reference.input(Float32Array.of(-0.8), { steps: 1, height: 1, width: 1, channels: 1 });
+    const [[first = NaN, second = NaN] = []] = await reference.read([reference.leakySilu(source, 2, neuron)]);
+    const silu = (v: number): number => v / (1 + Math.exp(-v));
+    expect(first).toBeCloseTo(silu(-0.8), 6);
+    expect(second).toBeCloseTo(silu(0.25 * silu(-0.8) * (1 - silu(-0.8)) - 0.8), 6);
+  });
+
+  it('is the same composed of tfjs operations', async () => {
+    await fc.assert(
+      fc.asyncProperty(shaped, fc.constantFrom<Emission>('spikes', 'membrane', 'silu'), async ({ shape: size, values }, emission) => {
+        const attributes = { ...neuron, steps: size.steps, emission };
+        const expected = new Float32Array(values.length);
+        leakyIntegrateInto(values, size.steps, expected, attributes);
+        const input = tf.tensor4d(values, [size.steps, size.height, size.width, size.channels]);
+        const composed = composedLeakyIntegrate(input, attributes);
+        expectClose((await composed.data()) as Float32Array, expected, 1e-6);
+        tf.dispose([input, composed]);
+      }),
+      { numRuns: 40 },
+    );
+  });
+});

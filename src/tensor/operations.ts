@@ -1,0 +1,128 @@
+/**
+ * The dozen operations that EMS-YOLO is written in. The network knows only this interface; each implementation keeps
+ * its arrays where it likes (GPU buffers, a WASM heap, per-pixel spike lists, plain arrays).
+ *
+ * Values have the logical shape `[steps, height, width, channels]`, row-major, for a batch of one. A signal with one
+ * step in a run of T steps is the same at every step (a still picture): every operation keeps it at one step for as
+ * long as it can, so that what does not change is computed once.
+ */
+
+export const backendNames = ['webgpu', 'wasm', 'webgl', 'reference'] as const;
+export type BackendName = (typeof backendNames)[number];
+
+export interface FeatureShape {
+  steps: number;
+  height: number;
+  width: number;
+  channels: number;
+}
+
+/** Real-valued features. Owned by whoever called the operation; give them back with `release`. */
+export interface Signal {
+  readonly kind: 'signal';
+  readonly shape: FeatureShape;
+}
+
+/** Binary features: every value is 0 or 1. An implementation may store them as masks or lists. */
+export interface Spikes {
+  readonly kind: 'spikes';
+  readonly shape: FeatureShape;
+}
+
+/** A convolution with its weights where the implementation wants them. */
+export interface Convolution {
+  readonly kind: 'convolution';
+  readonly geometry: ConvolutionGeometry;
+}
+
+export interface ConvolutionGeometry {
+  kernel: number;
+  stride: number;
+  /** Zeros added on every side. */
+  padding: number;
+  inputChannels: number;
+  outputChannels: number;
+}
+
+export interface ConvolutionWeights extends ConvolutionGeometry {
+  /** `[kernel, kernel, inputChannels, outputChannels]`. */
+  weights: Float32Array;
+  /** `[outputChannels]`; the folded batch norm's shift, or the layer's own bias. */
+  bias: Float32Array;
+}
+
+/** The iterative LIF neuron with hard reset (paper, equations 2 and 3). */
+export interface NeuronParameters {
+  /** Share of the membrane that is left after one step, in [0, 1]. */
+  decay: number;
+  /** A neuron spikes when its membrane is above this, strictly. */
+  threshold: number;
+}
+
+export interface Operations {
+  readonly backend: BackendName;
+
+  loadConvolution(weights: ConvolutionWeights): Convolution;
+  /** Takes values of `[steps, height, width, channels]`; copies them. */
+  input(values: Float32Array, shape: FeatureShape): Signal;
+
+  denseConvolution(input: Signal, convolution: Convolution): Signal;
+  /** The same sum over binary inputs: an implementation may visit only the spikes. */
+  spikingConvolution(input: Spikes, convolution: Convolution): Signal;
+
+  /**
+   * Runs the LIF neuron over `steps`: `v[0] = x[0]`, `v[t] = decay * v[t-1] * (1 - s[t-1]) + x[t]`,
+   * `s[t] = v[t] > threshold`. An input of one step is read again at every step.
+   * @param record also return the membranes `v`.
+   */
+  leakyIntegrateAndFire(
+    input: Signal,
+    steps: number,
+    parameters: NeuronParameters,
+    record: boolean,
+  ): { spikes: Spikes; membrane: Signal | undefined };
+  /**
+   * The neuron of `Conv` rows, which emits SiLU in place of spikes: `s[t] = v * sigmoid(v)` with
+   * `v = decay * s[t-1] * (1 - s[t-1]) + x[t]`. The released code applies SiLU in place, so that the emitted value also
+   * becomes the membrane that is carried on (src/decisions/0003-silu-in-place.md).
+   */
+  leakySilu(input: Signal, steps: number, parameters: NeuronParameters): Signal;
+  relu(input: Signal): Signal;
+
+  /** Kernel and stride `size`, no padding; a rest at the right and below is dropped. */
+  maxPool(input: Signal, size: number): Signal;
+  /** Nearest neighbour, twice as high and wide. */
+  upsample(input: Signal): Signal;
+  /** Along channels; inputs of one step are repeated where others have more. */
+  concatenate(inputs: readonly Signal[]): Signal;
+  /** Inputs of one step are repeated where the other has more. */
+  add(a: Signal, b: Signal): Signal;
+  /** The mean over all steps, one step long. */
+  meanOverSteps(input: Signal): Signal;
+  /** At step t the mean over the steps 0..t; as many steps as `steps` says. */
+  runningMean(input: Signal, steps: number): Signal;
+  /** Spikes at each step over the whole layer: `[steps, 1, 1, 1]`. Exact below 2^24 neurons. */
+  countSpikes(input: Spikes): Signal;
+
+  /** Brings values back to plain arrays; an implementation reads all of them in one go where that is cheaper. */
+  read(values: readonly (Signal | Spikes)[]): Promise<Float32Array[]>;
+  release(value: Signal | Spikes | Convolution): void;
+}
+
+export function elementCount(shape: FeatureShape): number {
+  return shape.steps * shape.height * shape.width * shape.channels;
+}
+
+/** Side of a convolution's output for a side of its input. */
+export function convolvedSide(side: number, geometry: Pick<ConvolutionGeometry, 'kernel' | 'stride' | 'padding'>): number {
+  return Math.floor((side + 2 * geometry.padding - geometry.kernel) / geometry.stride) + 1;
+}
+
+export function convolvedShape(input: FeatureShape, geometry: ConvolutionGeometry): FeatureShape {
+  return {
+    steps: input.steps,
+    height: convolvedSide(input.height, geometry),
+    width: convolvedSide(input.width, geometry),
+    channels: geometry.outputChannels,
+  };
+}

@@ -1,0 +1,262 @@
+import type {
+  Convolution,
+  ConvolutionWeights,
+  FeatureShape,
+  NeuronParameters,
+  Operations,
+  Signal,
+  Spikes,
+} from './operations';
+import { convolvedShape, elementCount } from './operations';
+
+interface PlainSignal extends Signal {
+  data: Float32Array;
+}
+interface PlainSpikes extends Spikes {
+  data: Float32Array;
+}
+interface PlainConvolution extends Convolution {
+  weights: ConvolutionWeights;
+}
+
+/**
+ * The operations as their definitions read: loops over plain arrays, sums in double precision. Slow, and made to be
+ * compared with.
+ */
+export class ReferenceOperations implements Operations {
+  readonly backend = 'reference';
+
+  loadConvolution(weights: ConvolutionWeights): Convolution {
+    const { kernel, stride, padding, inputChannels, outputChannels } = weights;
+    const convolution: PlainConvolution = {
+      kind: 'convolution',
+      geometry: { kernel, stride, padding, inputChannels, outputChannels },
+      weights,
+    };
+    return convolution;
+  }
+
+  input(values: Float32Array, shape: FeatureShape): Signal {
+    return signal(shape, values.slice());
+  }
+
+  denseConvolution(input: Signal, convolution: Convolution): Signal {
+    return this.convolve(dataOf(input), input.shape, convolution);
+  }
+
+  spikingConvolution(input: Spikes, convolution: Convolution): Signal {
+    return this.convolve(dataOf(input), input.shape, convolution);
+  }
+
+  private convolve(source: Float32Array, shape: FeatureShape, convolution: Convolution): Signal {
+    const { kernel, stride, padding, inputChannels, outputChannels } = convolution.geometry;
+    const { weights, bias } = (convolution as PlainConvolution).weights;
+    const out = convolvedShape(shape, convolution.geometry);
+    const target = new Float32Array(elementCount(out));
+    const sums = new Float64Array(outputChannels);
+    for (let t = 0; t < out.steps; t++) {
+      for (let y = 0; y < out.height; y++) {
+        for (let x = 0; x < out.width; x++) {
+          sums.set(bias);
+          for (let ky = 0; ky < kernel; ky++) {
+            const sy = y * stride + ky - padding;
+            if (sy < 0 || sy >= shape.height) continue;
+            for (let kx = 0; kx < kernel; kx++) {
+              const sx = x * stride + kx - padding;
+              if (sx < 0 || sx >= shape.width) continue;
+              const from = ((t * shape.height + sy) * shape.width + sx) * inputChannels;
+              for (let i = 0; i < inputChannels; i++) {
+                const value = at(source, from + i);
+                if (value === 0) continue;
+                const row = ((ky * kernel + kx) * inputChannels + i) * outputChannels;
+                for (let o = 0; o < outputChannels; o++) sums[o] = at(sums, o) + value * at(weights, row + o);
+              }
+            }
+          }
+          target.set(sums, ((t * out.height + y) * out.width + x) * outputChannels);
+        }
+      }
+    }
+    return signal(out, target);
+  }
+
+  leakyIntegrateAndFire(input: Signal, steps: number, parameters: NeuronParameters, record: boolean) {
+    const shape = { ...input.shape, steps };
+    const { membrane, emitted } = integrate(input, steps, parameters.decay, (v) => {
+      const s = v > parameters.threshold ? 1 : 0;
+      return { emitted: s, membrane: v };
+    });
+    return { spikes: spikes(shape, emitted), membrane: record ? signal(shape, membrane) : undefined };
+  }
+
+  leakySilu(input: Signal, steps: number, { decay }: NeuronParameters): Signal {
+    const { emitted } = integrate(input, steps, decay, (v) => {
+      const s = v / (1 + Math.exp(-v));
+      return { emitted: s, membrane: s };
+    });
+    return signal({ ...input.shape, steps }, emitted);
+  }
+
+  relu(input: Signal): Signal {
+    return signal(input.shape, dataOf(input).map((value) => Math.max(value, 0)));
+  }
+
+  maxPool(input: Signal, size: number): Signal {
+    const shape = input.shape;
+    const out = { ...shape, height: Math.floor(shape.height / size), width: Math.floor(shape.width / size) };
+    return signal(
+      out,
+      tabulate(out, (t, y, x, c) => {
+        let largest = -Infinity;
+        for (let dy = 0; dy < size; dy++) {
+          for (let dx = 0; dx < size; dx++) {
+            largest = Math.max(largest, pick(input, t, y * size + dy, x * size + dx, c));
+          }
+        }
+        return largest;
+      }),
+    );
+  }
+
+  upsample(input: Signal): Signal {
+    const out = { ...input.shape, height: input.shape.height * 2, width: input.shape.width * 2 };
+    return signal(
+      out,
+      tabulate(out, (t, y, x, c) => pick(input, t, y >> 1, x >> 1, c)),
+    );
+  }
+
+  concatenate(inputs: readonly Signal[]): Signal {
+    const first = inputs[0];
+    if (!first) throw new RangeError('Nothing to concatenate.');
+    const channels = inputs.reduce((sum, input) => sum + input.shape.channels, 0);
+    const steps = Math.max(...inputs.map((input) => input.shape.steps));
+    const out = { ...first.shape, steps, channels };
+    return signal(
+      out,
+      tabulate(out, (t, y, x, c) => {
+        let channel = c;
+        for (const input of inputs) {
+          if (channel < input.shape.channels) return pick(input, t, y, x, channel);
+          channel -= input.shape.channels;
+        }
+        return 0;
+      }),
+    );
+  }
+
+  add(a: Signal, b: Signal): Signal {
+    const out = { ...a.shape, steps: Math.max(a.shape.steps, b.shape.steps) };
+    return signal(
+      out,
+      tabulate(out, (t, y, x, c) => pick(a, t, y, x, c) + pick(b, t, y, x, c)),
+    );
+  }
+
+  meanOverSteps(input: Signal): Signal {
+    const out = { ...input.shape, steps: 1 };
+    return signal(
+      out,
+      tabulate(out, (_, y, x, c) => meanUpTo(input, input.shape.steps - 1, y, x, c)),
+    );
+  }
+
+  runningMean(input: Signal, steps: number): Signal {
+    const out = { ...input.shape, steps };
+    return signal(
+      out,
+      tabulate(out, (t, y, x, c) => meanUpTo(input, t, y, x, c)),
+    );
+  }
+
+  countSpikes(input: Spikes): Signal {
+    const { steps } = input.shape;
+    const data = dataOf(input);
+    const perStep = data.length / steps;
+    const counts = Float32Array.from({ length: steps }, (_, t) =>
+      data.subarray(t * perStep, (t + 1) * perStep).reduce((sum, spike) => sum + spike, 0),
+    );
+    return signal({ steps, height: 1, width: 1, channels: 1 }, counts);
+  }
+
+  read(values: readonly (Signal | Spikes)[]): Promise<Float32Array[]> {
+    return Promise.resolve(values.map((value) => dataOf(value).slice()));
+  }
+
+  release(): void {
+    // Plain arrays are collected by themselves.
+  }
+}
+
+function signal(shape: FeatureShape, data: Float32Array): Signal {
+  const value: PlainSignal = { kind: 'signal', shape, data };
+  return value;
+}
+
+function spikes(shape: FeatureShape, data: Float32Array): Spikes {
+  const value: PlainSpikes = { kind: 'spikes', shape, data };
+  return value;
+}
+
+/** Every value that reaches this class was made by it. */
+function dataOf(value: Signal | Spikes): Float32Array {
+  return (value as PlainSignal | PlainSpikes).data;
+}
+
+/** Reads inside the bounds that the loops guarantee; typed arrays are typed as if they could have holes. */
+function at(array: Float32Array | Float64Array, index: number): number {
+  return array[index] ?? NaN;
+}
+
+function pick(input: Signal, t: number, y: number, x: number, c: number): number {
+  const { steps, height, width, channels } = input.shape;
+  const step = steps === 1 ? 0 : t;
+  return at(dataOf(input), ((step * height + y) * width + x) * channels + c);
+}
+
+function meanUpTo(input: Signal, last: number, y: number, x: number, c: number): number {
+  let sum = 0;
+  for (let t = 0; t <= last; t++) sum += pick(input, t, y, x, c);
+  return sum / (last + 1);
+}
+
+function tabulate(
+  shape: FeatureShape,
+  value: (t: number, y: number, x: number, c: number) => number,
+): Float32Array {
+  const data = new Float32Array(elementCount(shape));
+  let index = 0;
+  for (let t = 0; t < shape.steps; t++) {
+    for (let y = 0; y < shape.height; y++) {
+      for (let x = 0; x < shape.width; x++) {
+        for (let c = 0; c < shape.channels; c++) data[index++] = value(t, y, x, c);
+      }
+    }
+  }
+  return data;
+}
+
+/** @param emit what a membrane emits, and what of it is carried on */
+function integrate(
+  input: Signal,
+  steps: number,
+  decay: number,
+  emit: (membrane: number) => { emitted: number; membrane: number },
+) {
+  const source = dataOf(input);
+  const neurons = source.length / input.shape.steps;
+  const membrane = new Float32Array(neurons * steps);
+  const emitted = new Float32Array(neurons * steps);
+  for (let n = 0; n < neurons; n++) {
+    let v = 0;
+    let s = 0;
+    for (let t = 0; t < steps; t++) {
+      // Rounded as float32 arithmetic does, since the decision at the threshold is what has to agree.
+      const current = at(source, input.shape.steps === 1 ? n : t * neurons + n);
+      ({ emitted: s, membrane: v } = emit(Math.fround(Math.fround(decay * v * (1 - s)) + current)));
+      membrane[t * neurons + n] = v;
+      emitted[t * neurons + n] = s;
+    }
+  }
+  return { membrane, emitted };
+}

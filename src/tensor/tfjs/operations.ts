@@ -1,0 +1,190 @@
+import * as tf from '@tensorflow/tfjs';
+import type {
+  BackendName,
+  Convolution,
+  ConvolutionWeights,
+  FeatureShape,
+  NeuronParameters,
+  Operations,
+  Signal,
+  Spikes,
+} from '../operations';
+import { leakyIntegrate } from './neuronKernel';
+
+interface TensorSignal extends Signal {
+  tensor: tf.Tensor4D;
+}
+interface TensorSpikes extends Spikes {
+  tensor: tf.Tensor4D;
+}
+interface TensorConvolution extends Convolution {
+  weights: tf.Tensor4D;
+  bias: tf.Tensor1D;
+}
+
+/**
+ * The operations on tfjs, steps folded into the batch. Spikes are float32 zeros and ones, since tfjs's convolution
+ * takes nothing smaller. Every tensor made here is owned by the caller; whatever an operation needs in between is
+ * disposed before it returns.
+ */
+export class TfjsOperations implements Operations {
+  constructor(readonly backend: Exclude<BackendName, 'reference'>) {}
+
+  loadConvolution({ weights, bias, ...geometry }: ConvolutionWeights): Convolution {
+    const { kernel, inputChannels, outputChannels } = geometry;
+    const convolution: TensorConvolution = {
+      kind: 'convolution',
+      geometry,
+      weights: tf.tensor4d(weights, [kernel, kernel, inputChannels, outputChannels]),
+      bias: tf.tensor1d(bias),
+    };
+    return convolution;
+  }
+
+  input(values: Float32Array, { steps, height, width, channels }: FeatureShape): Signal {
+    return signal(tf.tensor4d(values, [steps, height, width, channels]));
+  }
+
+  denseConvolution(input: Signal, convolution: Convolution): Signal {
+    return convolve(tensorOf(input), convolution);
+  }
+
+  spikingConvolution(input: Spikes, convolution: Convolution): Signal {
+    return convolve(tensorOf(input), convolution);
+  }
+
+  leakyIntegrateAndFire(input: Signal, steps: number, parameters: NeuronParameters, record: boolean) {
+    const attributes = { ...parameters, steps };
+    if (!record) {
+      return {
+        spikes: spikes(leakyIntegrate(tensorOf(input), { ...attributes, emission: 'spikes' })),
+        membrane: undefined,
+      };
+    }
+    // A tfjs program has one output: when membranes are wanted, spikes are read off them.
+    const membrane = leakyIntegrate(tensorOf(input), { ...attributes, emission: 'membrane' });
+    return {
+      spikes: spikes(tf.tidy(() => membrane.greater(parameters.threshold).cast('float32'))),
+      membrane: signal(membrane),
+    };
+  }
+
+  leakySilu(input: Signal, steps: number, parameters: NeuronParameters): Signal {
+    return signal(leakyIntegrate(tensorOf(input), { ...parameters, steps, emission: 'silu' }));
+  }
+
+  relu(input: Signal): Signal {
+    return signal(tf.relu(tensorOf(input)));
+  }
+
+  maxPool(input: Signal, size: number): Signal {
+    return signal(tf.maxPool(tensorOf(input), size, size, 'valid'));
+  }
+
+  upsample(input: Signal): Signal {
+    const { height, width } = input.shape;
+    return signal(tf.image.resizeNearestNeighbor(tensorOf(input), [height * 2, width * 2]));
+  }
+
+  concatenate(inputs: readonly Signal[]): Signal {
+    return signal(
+      tf.tidy(() => {
+        const steps = Math.max(...inputs.map((input) => input.shape.steps));
+        return tf.concat(
+          inputs.map((input) => repeatSteps(tensorOf(input), steps)),
+          3,
+        );
+      }),
+    );
+  }
+
+  add(a: Signal, b: Signal): Signal {
+    return signal(tf.add(tensorOf(a), tensorOf(b)));
+  }
+
+  meanOverSteps(input: Signal): Signal {
+    return signal(tf.mean(tensorOf(input), 0, true));
+  }
+
+  runningMean(input: Signal, steps: number): Signal {
+    return signal(
+      tf.tidy(() => {
+        const all = repeatSteps(tensorOf(input), steps);
+        const sums: tf.Tensor4D[] = [];
+        for (let t = 0; t < steps; t++) {
+          const current = all.slice([t, 0, 0, 0], [1, -1, -1, -1]);
+          const before = sums[t - 1];
+          sums.push(before ? before.add(current) : current);
+        }
+        return tf.concat(
+          sums.map((sum, t) => sum.mul<tf.Tensor4D>(1 / (t + 1))),
+          0,
+        );
+      }),
+    );
+  }
+
+  countSpikes(input: Spikes): Signal {
+    return signal(tf.sum(tensorOf(input), [1, 2, 3], true));
+  }
+
+  async read(values: readonly (Signal | Spikes)[]): Promise<Float32Array[]> {
+    if (this.backend === 'wasm') {
+      return Promise.all(values.map(async (value) => (await tensorOf(value).data()) as Float32Array));
+    }
+    // From a GPU every read-back waits for the queue, so all values travel in one.
+    const joined = tf.tidy(() => tf.concat(values.map((value) => tensorOf(value).flatten())));
+    try {
+      const data = (await joined.data()) as Float32Array;
+      let offset = 0;
+      return values.map((value) => data.slice(offset, (offset += tensorOf(value).size)));
+    } finally {
+      joined.dispose();
+    }
+  }
+
+  release(value: Signal | Spikes | Convolution): void {
+    if (value.kind === 'convolution') {
+      const { weights, bias } = value as TensorConvolution;
+      tf.dispose([weights, bias]);
+    } else {
+      tensorOf(value).dispose();
+    }
+  }
+}
+
+function shapeOf([steps, height, width, channels]: tf.Tensor4D['shape']): FeatureShape {
+  return { steps, height, width, channels };
+}
+
+function signal(tensor: tf.Tensor4D): Signal {
+  const value: TensorSignal = { kind: 'signal', shape: shapeOf(tensor.shape), tensor };
+  return value;
+}
+
+function spikes(tensor: tf.Tensor4D): Spikes {
+  const value: TensorSpikes = { kind: 'spikes', shape: shapeOf(tensor.shape), tensor };
+  return value;
+}
+
+/** Every value that reaches this class was made by it. */
+function tensorOf(value: Signal | Spikes): tf.Tensor4D {
+  return (value as TensorSignal | TensorSpikes).tensor;
+}
+
+function convolve(x: tf.Tensor4D, convolution: Convolution): Signal {
+  const { weights: filter, bias } = convolution as TensorConvolution;
+  const { stride, padding } = convolution.geometry;
+  return signal(
+    tf.tidy(() => tf.fused.conv2d({ x, filter, bias, strides: stride, pad: padding, dimRoundingMode: 'floor' })),
+  );
+}
+
+/** By concatenation: tfjs-wasm's `tile` is many times slower. */
+function repeatSteps(x: tf.Tensor4D, steps: number): tf.Tensor4D {
+  if (x.shape[0] === steps) return x;
+  return tf.concat(
+    Array.from({ length: steps }, () => x),
+    0,
+  );
+}

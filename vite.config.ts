@@ -1,0 +1,182 @@
+/// <reference types="vitest/config" />
+import { createHash } from 'node:crypto';
+import { cp } from 'node:fs/promises';
+import { existsSync, statSync, createReadStream } from 'node:fs';
+import { join, resolve, sep } from 'node:path';
+import react from '@vitejs/plugin-react';
+import { defineConfig, type Plugin } from 'vite';
+import { VitePWA } from 'vite-plugin-pwa';
+
+const rootFolder = import.meta.dirname;
+const modelsFolder = join(rootFolder, 'models');
+
+/**
+ * The two `<style>` elements that react-aria adds by itself (touch handling, scroll lock on iOS), allowed by their hash so
+ * that no other inline style is. If an update of react-aria changes them, the browser tests report a violation.
+ */
+const reactAriaStyles = [
+  '@layer {\n  [data-react-aria-pressable] {\n    touch-action: pan-x pan-y pinch-zoom;\n  }\n}',
+  '@layer {\n  * {\n    overscroll-behavior: contain;\n  }\n}',
+].map((text) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`);
+
+const contentSecurityPolicy: Record<string, readonly string[]> = {
+  'default-src': ["'self'"],
+  'script-src': ["'self'", "'wasm-unsafe-eval'"],
+  'style-src': ["'self'", ...reactAriaStyles],
+  'img-src': ["'self'", 'blob:', 'data:'],
+  // A video that a person opens is played from an object URL.
+  'media-src': ["'self'", 'blob:'],
+  'connect-src': ["'self'", 'https://raw.githubusercontent.com', 'blob:'],
+  'worker-src': ["'self'"],
+  'object-src': ["'none'"],
+  'base-uri': ["'none'"],
+  'frame-ancestors': ["'none'"],
+  'form-action': ["'none'"],
+};
+
+/** Vite's development server injects inline scripts and styles and talks to the page through a web socket. */
+const developmentContentSecurityPolicy: Record<string, readonly string[]> = {
+  ...contentSecurityPolicy,
+  'script-src': ["'self'", "'wasm-unsafe-eval'", "'unsafe-inline'"],
+  'style-src': ["'self'", "'unsafe-inline'"],
+  'connect-src': [...(contentSecurityPolicy['connect-src'] ?? []), 'ws:'],
+};
+
+function headersWith(policy: Record<string, readonly string[]>): Record<string, string> {
+  return {
+    'Content-Security-Policy': Object.entries(policy)
+      .map(([directive, sources]) => [directive, ...sources].join(' '))
+      .join('; '),
+    'Cross-Origin-Opener-Policy': 'same-origin',
+    'Cross-Origin-Embedder-Policy': 'require-corp',
+    'Cross-Origin-Resource-Policy': 'same-origin',
+    'X-Content-Type-Options': 'nosniff',
+    'Referrer-Policy': 'no-referrer',
+  };
+}
+
+const siteHeaders = headersWith(contentSecurityPolicy);
+
+/** Writes the headers as `_headers`, which static hosts (Netlify, Cloudflare Pages) read. */
+function headersFile(): Plugin {
+  return {
+    name: 'headers-file',
+    apply: 'build',
+    generateBundle() {
+      const lines = Object.entries(siteHeaders).map(([name, value]) => `  ${name}: ${value}`);
+      const source = [
+        '/*',
+        ...lines,
+        '/assets/*',
+        '  Cache-Control: public, max-age=31536000, immutable',
+        '',
+      ].join('\n');
+      this.emitFile({ type: 'asset', fileName: '_headers', source });
+    },
+  };
+}
+
+/** Serves `models/` at `/models/`: from the folder itself while developing, copied into the built site. */
+function models(): Plugin {
+  let outputFolder = '';
+  return {
+    name: 'models',
+    configResolved(config) {
+      outputFolder = resolve(config.root, config.build.outDir);
+    },
+    configureServer(server) {
+      server.middlewares.use('/models', (request, response) => {
+        const path = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname);
+        const file = join(modelsFolder, path);
+        if (!file.startsWith(modelsFolder + sep) || !existsSync(file) || !statSync(file).isFile()) {
+          // Without this, Vite would answer a missing model with the page itself.
+          response.writeHead(404).end();
+          return;
+        }
+        response.writeHead(200, {
+          ...headersWith(developmentContentSecurityPolicy),
+          'Content-Type': file.endsWith('.json') ? 'application/json' : 'application/octet-stream',
+          'Content-Length': statSync(file).size,
+        });
+        createReadStream(file).pipe(response);
+      });
+    },
+    async writeBundle() {
+      await cp(modelsFolder, join(outputFolder, 'models'), { recursive: true });
+    },
+  };
+}
+
+const megabyte = 1024 * 1024;
+
+/** Offline use: the program is stored when it is first opened, a network's weights when they are first fetched. */
+const serviceWorker = VitePWA({
+  strategies: 'generateSW',
+  registerType: 'autoUpdate',
+  injectRegister: false,
+  manifest: {
+    name: 'EMS-YOLO Playground',
+    short_name: 'EMS-YOLO',
+    description: 'Watch a spiking neural network find objects: boxes, membranes and spikes, in your browser.',
+    lang: 'en',
+    start_url: '/',
+    display: 'standalone',
+    background_color: '#0e131b',
+    theme_color: '#0e131b',
+    icons: [
+      { src: 'icon.svg', sizes: 'any', type: 'image/svg+xml', purpose: 'any' },
+      { src: 'icon-192.png', sizes: '192x192', type: 'image/png', purpose: 'any' },
+      { src: 'icon-512.png', sizes: '512x512', type: 'image/png', purpose: 'any' },
+      { src: 'icon-maskable-512.png', sizes: '512x512', type: 'image/png', purpose: 'maskable' },
+    ],
+  },
+  workbox: {
+    inlineWorkboxRuntime: true,
+    sourcemap: false,
+    globPatterns: ['**/*.{html,js,css,wasm,svg,png,webmanifest}', 'models/**/*.json'],
+    // tfjs asks for the address of its multi-threaded program but, without blob workers, never fetches it.
+    globIgnores: ['**/*-threaded-simd-*.wasm'],
+    maximumFileSizeToCacheInBytes: 20 * megabyte,
+    cleanupOutdatedCaches: true,
+    navigateFallback: 'index.html',
+    navigateFallbackDenylist: [/^\/models\//],
+    runtimeCaching: [
+      {
+        urlPattern: ({ url, sameOrigin }) => sameOrigin && url.pathname.startsWith('/models/'),
+        handler: 'CacheFirst',
+        options: {
+          cacheName: 'weights',
+          cacheableResponse: { statuses: [200] },
+          expiration: { maxEntries: 16, purgeOnQuotaError: true },
+        },
+      },
+    ],
+  },
+});
+
+const tfjsPackages = ['@tensorflow/tfjs', '@tensorflow/tfjs-backend-wasm', '@tensorflow/tfjs-backend-webgpu'];
+
+export default defineConfig({
+  root: rootFolder,
+  // One page whose state lives in the address's query and fragment: any other path is a mistake and gets a 404.
+  appType: 'mpa',
+  plugins: [react(), models(), headersFile(), ...(process.env['VITEST'] ? [] : [serviceWorker])],
+  worker: { format: 'es' },
+  optimizeDeps: { include: tfjsPackages },
+  server: { headers: headersWith(developmentContentSecurityPolicy) },
+  preview: { headers: siteHeaders },
+  build: {
+    target: 'es2022',
+    modulePreload: { polyfill: false },
+    // The WASM binaries and icons must stay files: the policy above allows no `data:` address for them.
+    assetsInlineLimit: 0,
+    chunkSizeWarningLimit: 4096,
+  },
+  test: {
+    environment: 'node',
+    include: ['src/**/*.test.{ts,tsx}', 'e2e/**/*.test.ts'],
+    pool: 'forks',
+    testTimeout: 30_000,
+    reporters: ['default'],
+  },
+});
