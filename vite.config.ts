@@ -102,7 +102,7 @@ function models(): Plugin {
       });
     },
     async writeBundle() {
-      await cp(modelsFolder, join(outputFolder, 'models'), { recursive: true });
+      if (existsSync(modelsFolder)) await cp(modelsFolder, join(outputFolder, 'models'), { recursive: true });
     },
   };
 }

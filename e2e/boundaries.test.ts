@@ -28,6 +28,7 @@ const files = [
   'src/ui/button.tsx',
   'src/app/main.tsx',
   'src/cli/main.ts',
+  'e2e/golden.ts',
 ];
 
 beforeAll(() => {
@@ -76,6 +77,7 @@ const allowed: [file: string, text: string][] = [
   ['src/cli/madeUp.ts', "import { readFile } from 'node:fs/promises'; import sharp from 'sharp';"],
   ['src/cli/madeUp.ts', "import '../engine/session';"],
   ['src/checkpoint/madeUp.test.ts', "import { readFile } from 'node:fs/promises'; import './types';"],
+  ['src/checkpoint/madeUp.test.ts', "import { goldenCases } from '../../e2e/golden';"],
   ['src/input/madeUp.test.ts', "import { describe } from 'vitest'; import sharp from 'sharp';"],
   ['src/state/madeUp.ts', "import { create } from 'zustand'; import '../base/errors'; import '../client/engineClient';"],
   ['src/ui/madeUp.tsx', "import { Button } from 'react-aria-components'; import '../base/errors';"],
@@ -109,6 +111,7 @@ const forbidden: [file: string, text: string, complaint: string][] = [
   ['src/features/timeline/madeUp.tsx', "import '../energy/view';", 'not features'],
   ['src/features/timeline/madeUp.tsx', "import '../../client/engineClient';", 'not client'],
   ['src/app/madeUp.tsx', "import '../base/errors';", 'not base'],
+  ['src/checkpoint/madeUp.ts', "import { goldenCases } from '../../e2e/golden';", 'not e2e'],
   ['src/notARoom/madeUp.ts', 'export const nothing = 0;', 'File does not match any'],
   ['src/madeUp.ts', 'export const nothing = 0;', 'File does not match any'],
 ];

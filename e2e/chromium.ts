@@ -68,7 +68,7 @@ function installFromDebian(): void {
     return;
   }
   const apt = [...(isRoot ? ['env'] : ['sudo', '-n', 'env']), 'DEBIAN_FRONTEND=noninteractive', 'apt-get'];
-  if (run([...apt, 'update'])) run([...apt, 'install', '-y', '--no-install-recommends', 'chromium']);
+  if (run([...apt, 'update'])) run([...apt, 'install', '-y', 'chromium']);
 }
 
 function installFromPlaywright(): void {

@@ -1,4 +1,23 @@
+import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
+import { start } from '../commands/start';
+import { App } from './App';
+import { ErrorBoundary } from './ErrorBoundary';
+import './theme.css';
+import '../ui/ui.css';
+import './app.css';
 
 const container = document.getElementById('root');
-if (container) createRoot(container).render(<h1>EMS-YOLO Playground</h1>);
+if (!container) throw new Error('The page has no element with the id root.');
+createRoot(container).render(
+  <StrictMode>
+    <ErrorBoundary>
+      <App />
+    </ErrorBoundary>
+  </StrictMode>,
+);
+void start();
+if (import.meta.env.PROD && 'serviceWorker' in navigator) {
+  // Failing to install it costs only offline use.
+  void navigator.serviceWorker.register(`${import.meta.env.BASE_URL}sw.js`).catch(() => undefined);
+}

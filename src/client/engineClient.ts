@@ -1,3 +1,4 @@
+import type { BackendName } from '../base/backendName';
 import { AppError, asAppError, cancelled } from '../base/errors';
 import { quietTask, type Task } from '../base/progress';
 import {
@@ -16,7 +17,6 @@ export interface WorkerLike {
   addEventListener(type: 'error' | 'messageerror', listener: (event: unknown) => void): void;
 }
 
-type BackendName = ResponseOf['open']['name'];
 export type BackendPreference = RequestPayload<'open'>['preference'];
 
 /** Something that the page tells the person about. */
@@ -101,12 +101,16 @@ export class EngineClient {
 
   private send(kind: RequestKind, payload: unknown, task: Task, partOfStart: boolean): Promise<unknown> {
     if (task.signal.aborted) return Promise.reject(cancelled());
-    return new Promise((resolve, reject) => {
+    let stopListening: () => void = () => undefined;
+    const answer = new Promise((resolve, reject) => {
       const request: Pending = { id: this.nextId++, kind, payload, task, resolve, reject, crashes: 0, partOfStart };
       this.pending.set(request.id, request);
-      task.signal.addEventListener('abort', () => this.cancel(request), { once: true });
+      const cancel = (): void => this.cancel(request);
+      task.signal.addEventListener('abort', cancel, { once: true });
+      stopListening = () => task.signal.removeEventListener('abort', cancel);
       this.post(request);
     });
+    return answer.finally(() => stopListening());
   }
 
   private post({ id, kind, payload }: Pending): void {

@@ -9,7 +9,8 @@ export type {
   Slot,
   TraceResult,
 } from '../engine/protocol';
-export type { ResponseOf } from '../engine/protocol';
 import type { ResponseOf } from '../engine/protocol';
+
+export { detectionResultSchema } from '../engine/protocol';
 
 export type BackendChoice = ResponseOf['open'];

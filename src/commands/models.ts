@@ -1,8 +1,7 @@
-import { engine, underWay } from './engine';
+import { engine } from '../state/engine';
+import { usePlayground, type BackendPreference, type ModelSource, type Slot } from '../state/store';
 import { rerun, setRun } from './run';
-import { usePlayground } from '../state/store';
-import type { BackendPreference } from '../client/engineClient';
-import type { ModelSource, Slot } from '../client/types';
+import { underWay } from './work';
 
 /** A model that the site ships, as its list names it. */
 export const shippedModels = [{ name: 'bccd', title: 'Blood cells (EMS-Res10, 256 px)' }] as const;

@@ -1,6 +1,6 @@
-import { engine, underWay } from './engine';
-import { setView, usePlayground, type PaneResult, type PlaygroundState } from '../state/store';
-import type { Slot } from '../client/types';
+import { engine } from '../state/engine';
+import { setView, usePlayground, type PaneResult, type PlaygroundState, type Slot } from '../state/store';
+import { underWay } from './work';
 
 /**
  * Keeps what is shown equal to what is chosen: whenever the picture, a model or a setting changes, the networks run

@@ -1,8 +1,9 @@
 import { AppError } from '../base/errors';
-import { loadCheckpointFile } from './models';
-import { engine, tellError, underWay, unreadablePicture } from './engine';
-import { rerun } from './run';
+import { engine } from '../state/engine';
 import { usePlayground, type Source } from '../state/store';
+import { loadCheckpointFile } from './models';
+import { rerun } from './run';
+import { tellError, underWay, unreadablePicture } from './work';
 
 let nextSource = 1;
 

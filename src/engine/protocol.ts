@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import { backendNames } from '../base/backendName';
 import { errorCodes } from '../base/errors';
 import type { LayerTrace } from '../base/trace';
-import { backendNames } from '../tensor/operations';
 import type { BackendChoice } from '../tensor/backend';
 import type { NetworkMode } from '../checkpoint/types';
 import type { EnergyEstimate } from '../energy/energy';

@@ -6,11 +6,26 @@ import type { BackendPreference } from '../client/engineClient';
 import type {
   BackendChoice,
   DetectionResult,
+  LayerDescription,
   ModelDescription,
+  ModelSource,
   RunSettings,
   Slot,
   TraceResult,
 } from '../client/types';
+
+export { detectionResultSchema } from '../client/types';
+export type {
+  BackendChoice,
+  BackendPreference,
+  DetectionResult,
+  LayerDescription,
+  ModelDescription,
+  ModelSource,
+  RunSettings,
+  Slot,
+  TraceResult,
+};
 
 /**
  * What the page knows, each shape of it in one slice with one owner. Views read it with selectors; only commands write.
@@ -92,8 +107,12 @@ export interface PlaygroundState {
     shownTheme: 'light' | 'dark';
     /** Pixel of the original picture under the pointer. */
     pixel: { x: number; y: number } | undefined;
-    /** Neuron under the pointer, in the chosen layer. */
+    /** Cell under the pointer, in the chosen layer. */
     hoveredCell: { x: number; y: number } | undefined;
+    hoveredBox: { slot: Slot; index: number } | undefined;
+    /** How the layer's maps combine its channels, or which one they show. */
+    channelView: 'mean' | 'neuron';
+    rasterOrder: 'rate' | 'place' | 'channel';
   };
 }
 
@@ -122,8 +141,20 @@ export const usePlayground = create<PlaygroundState>()(() => ({
     shownTheme: 'light',
     pixel: undefined,
     hoveredCell: undefined,
+    hoveredBox: undefined,
+    channelView: 'neuron',
+    rasterOrder: 'rate',
   },
 }));
+
+let nextMessage = 1;
+
+export function tell(message: Omit<Message, 'id'>): void {
+  usePlayground.setState(({ messages }) => ({
+    // The same words twice help nobody, and more than three are not read.
+    messages: [...messages.filter(({ title }) => title !== message.title), { ...message, id: nextMessage++ }].slice(-3),
+  }));
+}
 
 /** Changes part of the view; everything else stays. */
 export function setView(change: Partial<PlaygroundState['view']>): void {

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
+import type { BackendName } from '../base/backendName';
 import { AppError } from '../base/errors';
-import type { BackendName, Operations } from './operations';
+import type { Operations } from './operations';
 import { ReferenceOperations } from './reference';
 import { TfjsOperations } from './tfjs/operations';
 import { registerOnWasm, registerOnWebgl, registerOnWebgpu } from './tfjs/registerNeuronKernel';
@@ -28,7 +29,7 @@ export interface Backend {
 export interface BackendOptions {
   preference: BackendPreference;
   /** Addresses of tfjs's WASM binaries by file name; where missing, Node finds them beside the package. */
-  wasmPaths: Record<string, string> | undefined;
+  wasmPaths: Readonly<Record<string, string>> | undefined;
   /** Backends that failed in this session and are passed over by `auto`. */
   avoid: readonly BackendName[];
 }

@@ -1,3 +1,5 @@
+import type { BackendName } from '../base/backendName';
+
 /**
  * The dozen operations that EMS-YOLO is written in. The network knows only this interface; each implementation keeps
  * its arrays where it likes (GPU buffers, a WASM heap, per-pixel spike lists, plain arrays).
@@ -6,9 +8,6 @@
  * step in a run of T steps is the same at every step (a still picture): every operation keeps it at one step for as
  * long as it can, so that what does not change is computed once.
  */
-
-export const backendNames = ['webgpu', 'wasm', 'webgl', 'reference'] as const;
-export type BackendName = (typeof backendNames)[number];
 
 export interface FeatureShape {
   steps: number;

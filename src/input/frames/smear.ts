@@ -13,7 +13,7 @@ type Colour = readonly [red: number, green: number, blue: number];
 /** Share of light that passes through at full density; layers multiply, as overlapping cells do under a microscope. */
 const redCellTint: Colour = [0.83, 0.61, 0.53];
 const cytoplasmTint: Colour = [0.84, 0.7, 0.92];
-const nucleusTint: Colour = [0.42, 0.3, 0.88];
+const nucleusTint: Colour = [0.4, 0.3, 0.9];
 const plateletTint: Colour = [0.58, 0.58, 0.93];
 const background: Colour = [206, 210, 203];
 
@@ -97,7 +97,7 @@ function paintRedCell(light: Float32Array, cell: Outline, random: () => number):
   const paleness = 0.3 + random() * 0.5;
   const paleRadius = 0.42 + random() * 0.16;
   const density = 0.85 + random() * 0.3;
-  absorb(light, cell, redCellTint, (distance) => {
+  absorb(light, [cell], redCellTint, (distance) => {
     const pale = 1 - smoothStep(paleRadius - 0.22, paleRadius + 0.12, distance);
     const rim = 0.35 * Math.exp(-(((distance - 0.93) / 0.06) ** 2));
     return density * (1 - paleness * pale + rim);
@@ -105,56 +105,69 @@ function paintRedCell(light: Float32Array, cell: Outline, random: () => number):
 }
 
 function paintWhiteCell(light: Float32Array, cell: Outline, random: () => number): void {
-  absorb(light, cell, cytoplasmTint, (distance) => 0.85 + 0.25 * smoothStep(0.8, 1, distance));
+  absorb(light, [cell], cytoplasmTint, (distance) => 0.85 + 0.25 * smoothStep(0.8, 1, distance));
   const lobes = 2 + Math.floor(random() * 3);
   const start = random() * Math.PI * 2;
-  for (let lobe = 0; lobe < lobes; lobe++) {
+  const outlines = Array.from({ length: lobes }, (_, lobe): Outline => {
     const angle = start + (lobe * Math.PI * 2) / lobes + random() * 0.5;
     const away = cell.radius * (0.28 + random() * 0.1);
-    absorb(
-      light,
-      {
-        ...cell,
-        x: cell.x + Math.cos(angle) * away,
-        y: cell.y + Math.sin(angle) * away,
-        radius: cell.radius * (0.36 + random() * 0.08),
-        stretch: 1.1 + random() * 0.2,
-        angle: angle + Math.PI / 2,
-      },
-      nucleusTint,
-      () => 1,
-    );
-  }
+    return {
+      ...cell,
+      x: cell.x + Math.cos(angle) * away,
+      y: cell.y + Math.sin(angle) * away,
+      radius: cell.radius * (0.36 + random() * 0.08),
+      stretch: 1.1 + random() * 0.2,
+      angle: angle + Math.PI / 2,
+    };
+  });
+  absorb(light, outlines, nucleusTint, (distance) => 0.9 + 0.1 * distance);
 }
 
 function paintPlatelet(light: Float32Array, cell: Outline, random: () => number): void {
   const density = 0.9 + random() * 0.5;
-  absorb(light, cell, plateletTint, (distance) => density * (1 - 0.45 * distance));
+  absorb(light, [cell], plateletTint, (distance) => density * (1 - 0.45 * distance));
 }
 
-/** Multiplies the light inside an outline by the tint to the power of the density, which is given by the distance from the centre (1 at the rim). */
-function absorb(light: Float32Array, cell: Outline, tint: Colour, densityAt: (distance: number) => number): void {
-  const reach = Math.ceil(cell.radius * cell.stretch * 1.15) + 2;
-  const [cosine, sine] = [Math.cos(cell.angle), Math.sin(cell.angle)];
-  const [depth2, phase2, depth3, phase3] = cell.waves;
-  const softness = 2 / cell.radius;
-  for (let y = Math.max(0, Math.floor(cell.y - reach)); y < Math.min(smearSize.height, cell.y + reach); y++) {
-    for (let x = Math.max(0, Math.floor(cell.x - reach)); x < Math.min(smearSize.width, cell.x + reach); x++) {
-      const [dx, dy] = [x + 0.5 - cell.x, y + 0.5 - cell.y];
-      const along = (dx * cosine + dy * sine) / cell.stretch;
-      const across = dy * cosine - dx * sine;
-      const bearing = Math.atan2(across, along);
-      const rim = 1 + depth2 * Math.sin(2 * bearing + phase2) + depth3 * Math.sin(3 * bearing + phase3);
-      const distance = Math.hypot(along, across) / (cell.radius * rim);
-      const coverage = 1 - smoothStep(1 - softness, 1 + softness, distance);
-      if (coverage === 0) continue;
-      const density = coverage * densityAt(Math.min(distance, 1));
+/**
+ * Multiplies the light inside the outlines by the tint to the power of the density, which is given by the distance from
+ * the centre (1 at the rim). Outlines of one call are one body: where they overlap, the denser counts.
+ */
+function absorb(light: Float32Array, outlines: readonly Outline[], tint: Colour, densityAt: (distance: number) => number): void {
+  const { width, height } = smearSize;
+  const reach = (outline: Outline): number => outline.radius * outline.stretch * 1.15 + 2;
+  const left = Math.max(0, Math.floor(Math.min(...outlines.map((outline) => outline.x - reach(outline)))));
+  const right = Math.min(width, Math.max(...outlines.map((outline) => outline.x + reach(outline))));
+  const top = Math.max(0, Math.floor(Math.min(...outlines.map((outline) => outline.y - reach(outline)))));
+  const bottom = Math.min(height, Math.max(...outlines.map((outline) => outline.y + reach(outline))));
+  for (let y = top; y < bottom; y++) {
+    for (let x = left; x < right; x++) {
+      const density = Math.max(
+        ...outlines.map((outline) => {
+          const { distance, coverage } = measure(outline, x + 0.5, y + 0.5);
+          return coverage === 0 ? 0 : coverage * densityAt(Math.min(distance, 1));
+        }),
+      );
+      if (density === 0) continue;
       for (let channel = 0; channel < 3; channel++) {
-        const index = (y * smearSize.width + x) * 3 + channel;
+        const index = (y * width + x) * 3 + channel;
         light[index] = (light[index] ?? 0) * (tint[channel] ?? 1) ** density;
       }
     }
   }
+}
+
+/** Distance from the centre in shares of the radius in that direction, and how much of the pixel is inside. */
+function measure(outline: Outline, x: number, y: number): { distance: number; coverage: number } {
+  const [dx, dy] = [x - outline.x, y - outline.y];
+  const [cosine, sine] = [Math.cos(outline.angle), Math.sin(outline.angle)];
+  const along = (dx * cosine + dy * sine) / outline.stretch;
+  const across = dy * cosine - dx * sine;
+  const bearing = Math.atan2(across, along);
+  const [depth2, phase2, depth3, phase3] = outline.waves;
+  const rim = 1 + depth2 * Math.sin(2 * bearing + phase2) + depth3 * Math.sin(3 * bearing + phase3);
+  const distance = Math.hypot(along, across) / (outline.radius * rim);
+  const softness = 2 / outline.radius;
+  return { distance, coverage: 1 - smoothStep(1 - softness, 1 + softness, distance) };
 }
 
 /** Rounds to 8 bits with a sensor's grain. */

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
+import type { BackendName } from '../../base/backendName';
 import type {
-  BackendName,
   Convolution,
   ConvolutionWeights,
   FeatureShape,

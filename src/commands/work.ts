@@ -1,37 +1,6 @@
 import { AppError, asAppError } from '../base/errors';
 import type { Progress, Task } from '../base/progress';
-import { EngineClient, type EngineNotice } from '../client/engineClient';
-import { usePlayground, type Message } from '../state/store';
-
-/** The page's one engine. */
-export const engine = new EngineClient(
-  () => new Worker(new URL('../engine/worker.ts', import.meta.url), { type: 'module', name: 'engine' }),
-  receiveNotice,
-);
-
-function receiveNotice(notice: EngineNotice): void {
-  if (notice.kind === 'backend') {
-    usePlayground.setState({ backend: notice.choice });
-    return;
-  }
-  tell({
-    tone: 'info',
-    title: `The engine stopped (${notice.reason}) and was started again.`,
-    detail: notice.movedOn
-      ? 'It failed twice on this backend and went on with the next one; what is on the screen is still right.'
-      : 'The model was loaded again and the last request repeated; what is on the screen is still right.',
-    code: undefined,
-  });
-}
-
-let nextMessage = 1;
-
-export function tell(message: Omit<Message, 'id'>): void {
-  usePlayground.setState(({ messages }) => ({
-    // The same words twice help nobody, and more than three are not read.
-    messages: [...messages.filter(({ title }) => title !== message.title), { ...message, id: nextMessage++ }].slice(-3),
-  }));
-}
+import { tell, usePlayground } from '../state/store';
 
 export function dismiss(id: number): void {
   usePlayground.setState(({ messages }) => ({ messages: messages.filter((message) => message.id !== id) }));

@@ -1,0 +1,48 @@
+import { useEffect, useState } from 'react';
+import { startKeys } from '../commands/keys';
+import { DetectionPanes } from '../features/detections/DetectionPanes';
+import { RasterPanel, RatesPanel } from '../features/network/ActivityPanels';
+import { Inspector } from '../features/network/Inspector';
+import { NetworkPanel } from '../features/network/NetworkPanel';
+import { RunSettingsPanel } from '../features/source/RunSettingsPanel';
+import { SourcePanel } from '../features/source/SourcePanel';
+import { Timeline } from '../features/timeline/Timeline';
+import { Activities } from './Activities';
+import { AppHeader } from './AppHeader';
+import { DropTarget } from './DropTarget';
+import { HelpDialog } from './HelpDialog';
+import { Messages } from './Messages';
+
+/** The Detect page. */
+export function App() {
+  const [helpIsOpen, showHelp] = useState(false);
+  useEffect(() => startKeys(() => showHelp(true)), []);
+  return (
+    <DropTarget>
+      <AppHeader onHelp={() => showHelp(true)} />
+      <Activities />
+      <Messages />
+      <main className="detect-page">
+        <div className="detect-left">
+          <SourcePanel />
+          <RunSettingsPanel />
+        </div>
+        <div className="detect-centre">
+          <DetectionPanes />
+          <NetworkPanel />
+          <div className="detect-row">
+            <RasterPanel />
+            <RatesPanel />
+          </div>
+        </div>
+        <div className="detect-right">
+          <Inspector />
+        </div>
+      </main>
+      <footer className="app-footer">
+        <Timeline />
+      </footer>
+      <HelpDialog isOpen={helpIsOpen} onClose={() => showHelp(false)} />
+    </DropTarget>
+  );
+}

@@ -1,0 +1,43 @@
+import { useEffect, useState, type ReactNode } from 'react';
+import { openFile } from '../commands/sources';
+
+/** The whole page takes dropped and pasted files; onto the ANN's pane, a checkpoint is the twin. */
+export function DropTarget({ children }: { children: ReactNode }) {
+  const [isOver, setOver] = useState(false);
+  useEffect(() => {
+    const paste = (event: ClipboardEvent): void => {
+      const [file] = event.clipboardData?.files ?? [];
+      if (file) void openFile(file);
+    };
+    window.addEventListener('paste', paste);
+    return () => window.removeEventListener('paste', paste);
+  }, []);
+  return (
+    <div
+      className="app"
+      data-drop={isOver || undefined}
+      onDragOver={(event) => {
+        if (!event.dataTransfer.types.includes('Files')) return;
+        event.preventDefault();
+        setOver(true);
+      }}
+      onDragLeave={(event) => {
+        if (event.relatedTarget === null) setOver(false);
+      }}
+      onDrop={(event) => {
+        event.preventDefault();
+        setOver(false);
+        const [file] = event.dataTransfer.files;
+        const onTwin = event.target instanceof Element && event.target.closest('[data-drop-slot="ann"]') !== null;
+        if (file) void openFile(file, onTwin ? 'ann' : 'snn');
+      }}
+    >
+      {children}
+      {isOver && (
+        <p className="drop-hint" role="status">
+          Drop a picture to run it, a checkpoint to load it. On the ANN pane a checkpoint becomes the ANN.
+        </p>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,18 @@
+import type { LayerTrace } from '../base/trace';
+import { setView, usePlayground } from '../state/store';
+
+/** By its index in `[height, width, channels]`. */
+export function selectNeuron({ width, channels }: LayerTrace, index: number): void {
+  const place = Math.floor(index / channels);
+  setView({ neuron: { x: place % width, y: Math.floor(place / width), channel: index % channels } });
+}
+
+export function selectCell(cell: { x: number; y: number }): void {
+  const { channel } = usePlayground.getState().view.neuron;
+  setView({ neuron: { ...cell, channel } });
+}
+
+export function selectChannel(channel: number): void {
+  const { neuron } = usePlayground.getState().view;
+  setView({ neuron: { ...neuron, channel }, channelView: 'neuron' });
+}

@@ -1,0 +1,138 @@
+import { useRef } from 'react';
+import type { Detection } from '../../base/geometry';
+import { BoxOverlay } from '../../charts/BoxOverlay';
+import { openFile } from '../../commands/sources';
+import { setView, usePlayground, type PaneResult, type Slot } from '../../state/store';
+import { Button, Panel } from '../../ui/controls';
+import './detections.css';
+
+/** The same frame through both networks: same preprocessing, same thresholds, same colour per class. */
+export function DetectionPanes() {
+  return (
+    <div className="panes">
+      <Pane slot="snn" />
+      <Pane slot="ann" />
+    </div>
+  );
+}
+
+const noDetections: readonly Detection[] = [];
+
+function Pane({ slot }: { slot: Slot }) {
+  const source = usePlayground((state) => state.source);
+  const pane = usePlayground((state) => state.results[slot]);
+  const model = usePlayground((state) => state.models[slot]);
+  const theme = usePlayground((state) => state.view.shownTheme);
+  const step = usePlayground((state) => state.view.step);
+  const hovered = usePlayground((state) => state.view.hoveredBox);
+  const marker = usePlayground((state) => state.view.marker);
+  // Boxes of another picture are never drawn on this one.
+  const current = source && pane?.sourceId === source.id ? pane : undefined;
+  const detections = current ? boxesAt(current, slot === 'snn' ? step : 0) : noDetections;
+  const title = slot === 'snn' ? `SNN (T = ${pane?.result.steps ?? '…'})` : 'ANN baseline (one pass)';
+  return (
+    <Panel title={title} className="pane" aside={<Caption pane={current} count={detections.length} slot={slot} />}>
+      <div className="pane-picture" data-testid={`pane-${slot}`} data-drop-slot={slot}>
+        {source && (
+          <BoxOverlay
+            label={`${slot.toUpperCase()}: ${source.title}`}
+            image={source.bitmap}
+            width={source.size.width}
+            height={source.size.height}
+            detections={detections}
+            theme={theme}
+            hovered={hovered?.slot === slot ? hovered.index : undefined}
+            marker={marker}
+            onHover={(index) => setView({ hoveredBox: index === undefined ? undefined : { slot, index } })}
+            onHoverPixel={(pixel) => setView({ pixel })}
+          />
+        )}
+        {slot === 'ann' && !model && pane === undefined && <TwinWanted />}
+      </div>
+      <BoxTable detections={detections} slot={slot} />
+    </Panel>
+  );
+}
+
+function boxesAt({ result }: PaneResult, step: number): readonly Detection[] {
+  return result.detectionsPerStep[Math.min(step, result.detectionsPerStep.length - 1)] ?? noDetections;
+}
+
+/** Every number with its convention: the backend, what a time includes, how energy was counted. */
+function Caption({ pane, count, slot }: { pane: PaneResult | undefined; count: number; slot: Slot }) {
+  if (!pane) return <span>not run yet</span>;
+  const { timing, backend, energy } = pane.result;
+  const picojoules = slot === 'snn' ? energy.snnPj : energy.annPj;
+  return (
+    <span className="pane-caption">
+      <span title={`Network on ${backend.label}, reading back included; preprocessing ${timing.preprocessMs.toFixed(0)} ms more`}>
+        {timing.inferenceMs.toFixed(0)} ms
+      </span>
+      {' · '}
+      <span>{count} boxes</span>
+      {picojoules !== null && (
+        <>
+          {' · '}
+          <span title={`Estimate for neuromorphic hardware, not this device. ${energy.convention}.`}>{(picojoules / 1e6).toFixed(0)} µJ est.</span>
+        </>
+      )}
+      {pane.precomputed && <span className="pane-precomputed"> · precomputed</span>}
+    </span>
+  );
+}
+
+function TwinWanted() {
+  const input = useRef<HTMLInputElement>(null);
+  return (
+    <div className="pane-empty">
+      <p>No ANN twin is loaded. It is a checkpoint of the same rows, trained with ReLU in place of every neuron.</p>
+      <Button onPress={() => input.current?.click()}>Open an ANN checkpoint…</Button>
+      <input
+        ref={input}
+        type="file"
+        className="visually-hidden"
+        tabIndex={-1}
+        aria-label="Open an ANN checkpoint"
+        accept=".pt,.pth,.safetensors"
+        onChange={(event) => {
+          const [file] = event.target.files ?? [];
+          event.target.value = '';
+          if (file) void openFile(file, 'ann');
+        }}
+      />
+    </div>
+  );
+}
+
+function BoxTable({ detections, slot }: { detections: readonly Detection[]; slot: Slot }) {
+  return (
+    <details className="pane-table">
+      <summary>Table of boxes</summary>
+      <div className="table-scroll" tabIndex={0} role="region" aria-label={`Boxes of the ${slot.toUpperCase()}`}>
+        <table data-testid={`boxes-${slot}`}>
+          <thead>
+            <tr>
+              <th scope="col">class</th>
+              <th scope="col">score</th>
+              <th scope="col">x1</th>
+              <th scope="col">y1</th>
+              <th scope="col">x2</th>
+              <th scope="col">y2</th>
+            </tr>
+          </thead>
+          <tbody>
+            {detections.map(({ name, score, box }, index) => (
+              <tr key={index}>
+                <th scope="row">{name}</th>
+                <td>{score.toFixed(4)}</td>
+                {box.map((side, corner) => (
+                  <td key={corner}>{side.toFixed(2)}</td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </details>
+  );
+}

@@ -1,0 +1,94 @@
+import { ChannelStrip } from '../../charts/ChannelStrip';
+import { MembraneMap } from '../../charts/MembraneMap';
+import { NeuronTrace } from '../../charts/NeuronTrace';
+import { SpikeMap } from '../../charts/SpikeMap';
+import type { LayerTrace } from '../../base/trace';
+import { selectCell, selectChannel } from '../../commands/neurons';
+import { selectLayer } from '../../commands/run';
+import { showStep } from '../../commands/timeline';
+import { setView, usePlayground, type DetectionResult } from '../../state/store';
+import { Button, Panel, SelectField } from '../../ui/controls';
+import { layerName, meanRate } from './layers';
+import { cellOfPixel } from './receptive';
+import { useTrace } from './useTrace';
+import './network.css';
+
+/** The chosen layer and, in it, the chosen neuron. */
+export function Inspector() {
+  const result = usePlayground((state) => state.results.snn?.result);
+  const layer = usePlayground((state) => state.view.layer);
+  const trace = useTrace();
+  const described = result?.layers[layer];
+  return (
+    <Panel title="Inspector" className="inspector">
+      {result && described && (
+        <>
+          <SelectField
+            label="Layer"
+            choices={result.layers.map((choice) => ({ id: String(choice.index), label: `${choice.index} · ${layerName(result, choice)}` }))}
+            value={String(layer)}
+            onChange={(id) => selectLayer(Number(id))}
+          />
+          <p className="inspector-facts">
+            {described.height} × {described.width} × {described.channels} neurons
+            {meanRate(result, layer) === null ? ', emitting SiLU values' : `, mean firing rate ${((meanRate(result, layer) ?? 0) * 100).toFixed(1)} %`}
+          </p>
+          {trace ? <LayerViews trace={trace.trace} result={result} /> : <p className="panel-empty">Reading membranes and spikes…</p>}
+        </>
+      )}
+    </Panel>
+  );
+}
+
+function LayerViews({ trace, result }: { trace: LayerTrace; result: DetectionResult }) {
+  const { step, neuron, hoveredCell, pixel, channelView, shownTheme } = usePlayground((state) => state.view);
+  const channel = channelView === 'mean' ? ('mean' as const) : neuron.channel;
+  const cursor = hoveredCell ?? (pixel && cellOfPixel(pixel, trace, result.input, result.picture));
+  const maps = {
+    trace,
+    step,
+    channel,
+    theme: shownTheme,
+    selected: neuron,
+    cursor,
+    onHoverCell: (cell: { x: number; y: number } | undefined) => setView({ hoveredCell: cell }),
+    onSelectCell: selectCell,
+  };
+  const index = (neuron.y * trace.width + neuron.x) * trace.channels + neuron.channel;
+  const perStep = trace.height * trace.width * trace.channels;
+  const over = (values: Float32Array): number[] => Array.from({ length: trace.steps }, (_, t) => values[t * perStep + index] ?? NaN);
+  return (
+    <>
+      <div className="inspector-channel">
+        <span className="field-label">{channelView === 'mean' ? `mean of ${trace.channels} channels` : `channel ${neuron.channel} of ${trace.channels}`}</span>
+        <Button look="quiet" onPress={() => setView({ channelView: channelView === 'mean' ? 'neuron' : 'mean' })}>
+          {channelView === 'mean' ? 'Show one channel' : 'Show the mean'}
+        </Button>
+      </div>
+      <div className="inspector-maps">
+        <figure>
+          <figcaption>Membrane</figcaption>
+          <MembraneMap {...maps} />
+        </figure>
+        <figure>
+          <figcaption>{trace.emits === 'spikes' ? 'Spikes' : 'Emitted'}</figcaption>
+          <SpikeMap {...maps} />
+        </figure>
+      </div>
+      <h3>Channels, by firing rate at this step</h3>
+      <ChannelStrip trace={trace} step={step} theme={shownTheme} selected={neuron.channel} onSelectChannel={selectChannel} />
+      <h3>
+        Neuron at x {neuron.x}, y {neuron.y}, channel {neuron.channel}
+      </h3>
+      <NeuronTrace
+        membrane={over(trace.membrane)}
+        emitted={over(trace.emitted)}
+        emits={trace.emits}
+        threshold={trace.threshold}
+        step={step}
+        theme={shownTheme}
+        onSelectStep={showStep}
+      />
+    </>
+  );
+}
