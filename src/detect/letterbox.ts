@@ -23,8 +23,10 @@ export interface LetterboxPlacement {
  * Scales to fit into `input` and centres. A picture that has exactly that size is left as it is.
  * (Specification, section 6: sides rounded to whole pixels, an odd pixel of padding right and below.)
  */
-export function placeInto(original: Size, input: Size): LetterboxPlacement {
-  const scale = Math.min(input.width / original.width, input.height / original.height);
+export function placeInto({ width, height }: Size, input: Size): LetterboxPlacement {
+  // Only the sides: the size handed in may be a whole picture.
+  const original = { width, height };
+  const scale = Math.min(input.width / width, input.height / height);
   const scaled = {
     width: Math.max(1, Math.round(original.width * scale)),
     height: Math.max(1, Math.round(original.height * scale)),

@@ -30,8 +30,8 @@ import type {
 
 /** What the session needs from where it runs: a worker in a page, or Node. */
 export interface Surroundings {
-  /** A file of the models folder, `bccd/manifest.json`. @throws AppError `fetch/*` */
-  readModelFile(path: string, task: Task): Promise<Blob>;
+  /** A file of the models folder, `bccd/manifest.json`; a new version is never taken from a cache of the old one. @throws AppError `fetch/*` */
+  readModelFile(path: string, task: Task, version?: string): Promise<Blob>;
   /** @throws AppError `input/unreadable`, `input/unsupported`, `input/too-large` */
   decodePicture(image: Blob): Promise<Picture>;
   /** As a PNG. */
@@ -178,7 +178,7 @@ export class Session {
         'Load a checkpoint of the twin from a file.',
       );
     }
-    const blob = await this.surroundings.readModelFile(`${name}/${weights.file}`, task);
+    const blob = await this.surroundings.readModelFile(`${name}/${weights.file}`, task, weights.sha256);
     await verifySha256(blob, weights.sha256);
     return { blob, name, manifest, mode: slot };
   }

@@ -19,10 +19,12 @@ const handler = new MessageHandler(surroundings, wasmFiles, (message, transfer) 
 
 self.addEventListener('message', (event: MessageEvent<unknown>) => handler.receive(event.data));
 
-async function readModelFile(path: string, task: Task): Promise<Blob> {
+async function readModelFile(path: string, task: Task, version?: string): Promise<Blob> {
+  const address = new URL(path, modelsAddress);
+  if (version !== undefined) address.search = version;
   let response: Response;
   try {
-    response = await fetch(new URL(path, modelsAddress), { signal: task.signal });
+    response = await fetch(address, { signal: task.signal });
   } catch (cause) {
     task.signal.throwIfAborted();
     throw new AppError(

@@ -1,5 +1,6 @@
 import { useRef } from 'react';
-import type { Detection } from '../../base/geometry';
+import type { Box, Detection } from '../../base/geometry';
+import { placeOfCell } from '../../base/receptivePlace';
 import { BoxOverlay } from '../../charts/BoxOverlay';
 import { openFile } from '../../commands/sources';
 import { setView, usePlayground, type PaneResult, type Slot } from '../../state/store';
@@ -25,7 +26,7 @@ function Pane({ slot }: { slot: Slot }) {
   const theme = usePlayground((state) => state.view.shownTheme);
   const step = usePlayground((state) => state.view.step);
   const hovered = usePlayground((state) => state.view.hoveredBox);
-  const marker = usePlayground((state) => state.view.marker);
+  const marker = usePlaceUnderPointer();
   // Boxes of another picture are never drawn on this one.
   const current = source && pane?.sourceId === source.id ? pane : undefined;
   const detections = current ? boxesAt(current, slot === 'snn' ? step : 0) : noDetections;
@@ -52,6 +53,15 @@ function Pane({ slot }: { slot: Slot }) {
       <BoxTable detections={detections} slot={slot} />
     </Panel>
   );
+}
+
+/** The place on the picture that the hovered cell of the layer's maps stands for. */
+function usePlaceUnderPointer(): Box | undefined {
+  const cell = usePlayground((state) => state.view.hoveredCell);
+  const result = usePlayground((state) => state.results.snn?.result);
+  const layer = usePlayground((state) => state.view.layer);
+  const map = result?.layers[layer];
+  return cell && result && map ? placeOfCell(cell, map, result.input, result.picture) : undefined;
 }
 
 function boxesAt({ result }: PaneResult, step: number): readonly Detection[] {

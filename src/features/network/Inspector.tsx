@@ -3,13 +3,13 @@ import { MembraneMap } from '../../charts/MembraneMap';
 import { NeuronTrace } from '../../charts/NeuronTrace';
 import { SpikeMap } from '../../charts/SpikeMap';
 import type { LayerTrace } from '../../base/trace';
+import { cellOfPixel } from '../../base/receptivePlace';
 import { selectCell, selectChannel } from '../../commands/neurons';
 import { selectLayer } from '../../commands/run';
 import { showStep } from '../../commands/timeline';
 import { setView, usePlayground, type DetectionResult } from '../../state/store';
 import { Button, Panel, SelectField } from '../../ui/controls';
 import { layerName, meanRate } from './layers';
-import { cellOfPixel } from './receptive';
 import { useTrace } from './useTrace';
 import './network.css';
 

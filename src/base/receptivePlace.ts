@@ -1,4 +1,4 @@
-import type { Box, Size } from '../../base/geometry';
+import type { Box, Size } from './geometry';
 
 /** A cell of a layer's map. */
 export interface Cell {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { cellOfPixel, placeOfCell } from './receptive';
+import { cellOfPixel, placeOfCell } from './receptivePlace';
 
 const size = fc.record({ width: fc.integer({ min: 32, max: 800 }), height: fc.integer({ min: 32, max: 800 }) });
 

@@ -1,0 +1,193 @@
+import { useCallback, type KeyboardEvent, type PointerEvent } from 'react';
+import type { Box, Detection, Size } from '../base/geometry';
+import { boxText, describeBoxes } from './boxText';
+import type { Cell } from './layerViews';
+import { classColour, classDash, inkOnColour, readInk, type Ink, type Theme } from './palette';
+import { cellAt, fitInto, moveInList, placeBox, placeLabels, smallestAt, type Rectangle } from './placement';
+import { pointIn, useCanvas } from './useCanvas';
+import './charts.css';
+
+export interface BoxOverlayProps {
+  /** What the boxes lie on; they are shown on a blank ground until there is one. */
+  image: ImageBitmap | undefined;
+  /** Sides of the original picture, in whose pixels boxes are. */
+  width: number;
+  height: number;
+  detections: readonly Detection[];
+  /** Which network found them: "SNN, step 2". */
+  title: string;
+  theme: Theme;
+  hovered?: number | undefined;
+  selected?: number | undefined;
+  /** A place to outline, in the picture's pixels: that of a cell under the pointer elsewhere. */
+  marker?: Box | undefined;
+  onHover?: (index: number | undefined) => void;
+  onSelect?: (index: number | undefined) => void;
+  onHoverPixel?: (pixel: Cell | undefined) => void;
+}
+
+const pointerSlackPx = 3;
+/** A picture's own pixels are shown sharp from this magnification on. */
+const sharpFrom = 4;
+
+/** The picture, whole, with its boxes. Arrow keys walk the boxes in their order, Enter selects, Escape lets go. */
+export function BoxOverlay(props: BoxOverlayProps) {
+  const { image, width, height, detections, title, theme, hovered, selected, marker, onHover, onSelect, onHoverPixel } = props;
+  const draw = useCallback(
+    (context: CanvasRenderingContext2D, pane: Size) => {
+      const placement = fitInto({ width, height }, pane);
+      const ink = readInk(context.canvas);
+      if (image) {
+        context.imageSmoothingEnabled = placement.scale < sharpFrom;
+        context.imageSmoothingQuality = 'high';
+        context.drawImage(image, placement.x, placement.y, width * placement.scale, height * placement.scale);
+      }
+      const rectangles = detections.map(({ box }) => placeBox(box, placement));
+      drawBoxes(context, rectangles, detections, theme, hovered, selected);
+      if (marker) drawMarker(context, placeBox(marker, placement), ink);
+      drawLabels(context, rectangles, detections, { theme, hovered, selected, pane, ink });
+    },
+    [image, width, height, detections, theme, hovered, selected, marker],
+  );
+  const { canvas, size } = useCanvas(draw);
+
+  const boxUnder = (event: PointerEvent<HTMLCanvasElement>): number | undefined => {
+    if (!size) return undefined;
+    const placement = fitInto({ width, height }, size);
+    const rectangles = detections.map(({ box }) => placeBox(box, placement));
+    return smallestAt(pointIn(event.currentTarget, event), rectangles, pointerSlackPx);
+  };
+  const onPointerMove = (event: PointerEvent<HTMLCanvasElement>): void => {
+    if (!size) return;
+    const box = boxUnder(event);
+    if (box !== hovered) onHover?.(box);
+    onHoverPixel?.(cellAt(pointIn(event.currentTarget, event), { width, height }, fitInto({ width, height }, size)));
+  };
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const next = moveInList(event.key, hovered ?? selected, detections.length);
+    if (next !== undefined) onHover?.(next);
+    else if (event.key === 'Enter' && hovered !== undefined) onSelect?.(hovered);
+    else if (event.key === 'Escape' && (hovered !== undefined || selected !== undefined)) {
+      onHover?.(undefined);
+      onSelect?.(undefined);
+    } else return;
+    event.preventDefault();
+  };
+  return (
+    <div className="chart-picture">
+      <canvas
+        ref={canvas}
+        role="img"
+        aria-label={describeBoxes(title, detections)}
+        tabIndex={onHover || onSelect ? 0 : undefined}
+        onPointerMove={onPointerMove}
+        onPointerLeave={() => {
+          onHover?.(undefined);
+          onHoverPixel?.(undefined);
+        }}
+        onPointerUp={(event) => onSelect?.(boxUnder(event))}
+        onKeyDown={onKeyDown}
+        onBlur={() => onHover?.(undefined)}
+      />
+    </div>
+  );
+}
+
+/** Boxes that something else than `hovered` draws the eye to are drawn faintly. */
+const faint = 0.35;
+
+function drawBoxes(
+  context: CanvasRenderingContext2D,
+  rectangles: readonly Rectangle[],
+  detections: readonly Detection[],
+  theme: Theme,
+  hovered: number | undefined,
+  selected: number | undefined,
+): void {
+  const halo = theme === 'light' ? 'rgb(255 255 255 / 80%)' : 'rgb(0 0 0 / 70%)';
+  const someHovered = hovered !== undefined && hovered < rectangles.length;
+  // The best boxes come first and are drawn last, over the others; what is pointed at comes last of all.
+  const rankOf = (index: number): number => (index === hovered ? 2 : index === selected ? 1 : 0);
+  const inOrder = [...rectangles.keys()].reverse().sort((a, b) => rankOf(a) - rankOf(b));
+  for (const index of inOrder) {
+    const rectangle = rectangles[index];
+    const classIndex = detections[index]?.class;
+    if (!rectangle || classIndex === undefined) continue;
+    const { x, y, width, height } = rectangle;
+    const chosen = index === hovered || index === selected;
+    const colour = classColour(theme, classIndex);
+    context.globalAlpha = someHovered && !chosen ? faint : 1;
+    if (chosen) {
+      context.save();
+      context.globalAlpha = 0.14;
+      context.fillStyle = colour;
+      context.fillRect(x, y, width, height);
+      context.restore();
+    }
+    context.lineJoin = 'round';
+    context.setLineDash([]);
+    context.strokeStyle = halo;
+    context.lineWidth = chosen ? 6 : 4;
+    context.strokeRect(x, y, width, height);
+    context.setLineDash([...classDash(classIndex)]);
+    context.strokeStyle = colour;
+    context.lineWidth = chosen ? 3 : 2;
+    context.strokeRect(x, y, width, height);
+  }
+  context.globalAlpha = 1;
+  context.setLineDash([]);
+}
+
+function drawMarker(context: CanvasRenderingContext2D, { x, y, width, height }: Rectangle, ink: Ink): void {
+  // A receptive place may be smaller than a pixel of the pane; crop marks around it stay visible.
+  const reach = 4;
+  context.lineWidth = 3;
+  context.strokeStyle = ink.surface;
+  context.strokeRect(x - reach, y - reach, width + 2 * reach, height + 2 * reach);
+  context.lineWidth = 1.5;
+  context.strokeStyle = ink.accent;
+  context.strokeRect(x - reach, y - reach, width + 2 * reach, height + 2 * reach);
+}
+
+const labelHeight = 17;
+const labelPadding = 5;
+
+function drawLabels(
+  context: CanvasRenderingContext2D,
+  rectangles: readonly Rectangle[],
+  detections: readonly Detection[],
+  view: { theme: Theme; hovered: number | undefined; selected: number | undefined; pane: Size; ink: Ink },
+): void {
+  const { theme, hovered, selected, pane, ink } = view;
+  context.font = `600 12px ${ink.fontFamily}`;
+  context.textBaseline = 'middle';
+  const byScore = [...detections.keys()].sort((a, b) => (detections[b]?.score ?? 0) - (detections[a]?.score ?? 0));
+  const labels = byScore.flatMap((index) => {
+    const detection = detections[index];
+    const target = rectangles[index];
+    return detection && target ? [{ index, detection, target, text: boxText(detection) }] : [];
+  });
+  const someHovered = hovered !== undefined && hovered < detections.length;
+  const places = placeLabels(
+    labels.map(({ index, target, text }) => ({
+      target: { ...target, x: target.x - 1 },
+      width: Math.ceil(context.measureText(text).width) + 2 * labelPadding,
+      height: labelHeight,
+      forced: index === hovered || index === selected,
+    })),
+    pane,
+  );
+  labels.forEach(({ index, detection, text }, label) => {
+    const place = places[label];
+    if (!place) return;
+    const colour = classColour(theme, detection.class);
+    context.globalAlpha = someHovered && index !== hovered && index !== selected ? faint : 1;
+    context.fillStyle = colour;
+    context.beginPath();
+    context.roundRect(place.x, place.y, place.width, place.height, 3);
+    context.fill();
+    context.fillStyle = inkOnColour(colour);
+    context.fillText(text, place.x + labelPadding, place.y + labelHeight / 2 + 0.5);
+  });
+  context.globalAlpha = 1;
+}
