@@ -1,4 +1,4 @@
-import { useCallback, type KeyboardEvent, type PointerEvent } from 'react';
+import { useCallback, type KeyboardEvent, type MouseEvent, type PointerEvent } from 'react';
 import type { Box, Detection, Size } from '../base/geometry';
 import { boxText, describeBoxes } from './boxText';
 import type { Cell } from './layerViews';
@@ -27,6 +27,8 @@ export interface BoxOverlayProps {
 }
 
 const pointerSlackPx = 3;
+/** Labels may cover at most this share of the picture. */
+const labelledShare = 0.08;
 /** A picture's own pixels are shown sharp from this magnification on. */
 const sharpFrom = 4;
 
@@ -45,13 +47,13 @@ export function BoxOverlay(props: BoxOverlayProps) {
       const rectangles = detections.map(({ box }) => placeBox(box, placement));
       drawBoxes(context, rectangles, detections, theme, hovered, selected);
       if (marker) drawMarker(context, placeBox(marker, placement), ink);
-      drawLabels(context, rectangles, detections, { theme, hovered, selected, pane, ink });
+      drawLabels(context, rectangles, detections, { theme, hovered, selected, pane, ink, budget: width * height * placement.scale ** 2 * labelledShare });
     },
     [image, width, height, detections, theme, hovered, selected, marker],
   );
   const { canvas, size } = useCanvas(draw);
 
-  const boxUnder = (event: PointerEvent<HTMLCanvasElement>): number | undefined => {
+  const boxUnder = (event: MouseEvent<HTMLCanvasElement>): number | undefined => {
     if (!size) return undefined;
     const placement = fitInto({ width, height }, size);
     const rectangles = detections.map(({ box }) => placeBox(box, placement));
@@ -85,7 +87,7 @@ export function BoxOverlay(props: BoxOverlayProps) {
           onHover?.(undefined);
           onHoverPixel?.(undefined);
         }}
-        onPointerUp={(event) => onSelect?.(boxUnder(event))}
+        onClick={(event) => onSelect?.(boxUnder(event))}
         onKeyDown={onKeyDown}
         onBlur={() => onHover?.(undefined)}
       />
@@ -149,17 +151,17 @@ function drawMarker(context: CanvasRenderingContext2D, { x, y, width, height }: 
   context.strokeRect(x - reach, y - reach, width + 2 * reach, height + 2 * reach);
 }
 
-const labelHeight = 17;
-const labelPadding = 5;
+const labelHeight = 15;
+const labelPadding = 4;
 
 function drawLabels(
   context: CanvasRenderingContext2D,
   rectangles: readonly Rectangle[],
   detections: readonly Detection[],
-  view: { theme: Theme; hovered: number | undefined; selected: number | undefined; pane: Size; ink: Ink },
+  view: { theme: Theme; hovered: number | undefined; selected: number | undefined; pane: Size; ink: Ink; budget: number },
 ): void {
-  const { theme, hovered, selected, pane, ink } = view;
-  context.font = `600 12px ${ink.fontFamily}`;
+  const { theme, hovered, selected, pane, ink, budget } = view;
+  context.font = `600 11px ${ink.fontFamily}`;
   context.textBaseline = 'middle';
   const byScore = [...detections.keys()].sort((a, b) => (detections[b]?.score ?? 0) - (detections[a]?.score ?? 0));
   const labels = byScore.flatMap((index) => {
@@ -176,6 +178,7 @@ function drawLabels(
       forced: index === hovered || index === selected,
     })),
     pane,
+    budget,
   );
   labels.forEach(({ index, detection, text }, label) => {
     const place = places[label];

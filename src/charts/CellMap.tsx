@@ -21,19 +21,19 @@ export interface CellMapProps {
 
 /** A map of a layer's cells. Arrow keys move the cursor, Enter selects its cell, Escape takes it away. */
 export function CellMap({ grid, label, paint, cursor, selected, onCursor, onSelect }: CellMapProps) {
-  const { width, height } = grid;
   const draw = useCallback(
     (context: CanvasRenderingContext2D, size: PixelSize) => {
-      const placement = fitGrid({ width, height }, size, size.pixelRatio);
+      const { width, height } = grid;
+      const placement = fitGrid(grid, size, size.pixelRatio);
       const ink = readInk(context.canvas);
       paint(context, placement, ink);
       context.strokeStyle = ink.line;
       context.lineWidth = 1;
       context.strokeRect(placement.x - 0.5, placement.y - 0.5, width * placement.scale + 1, height * placement.scale + 1);
-      if (selected) outline(context, selected, placement, ink.surface, ink.text);
-      if (cursor) outline(context, cursor, placement, ink.surface, ink.accent);
+      if (selected && isWithin(selected, grid)) outline(context, selected, placement, ink.surface, ink.text);
+      if (cursor && isWithin(cursor, grid)) outline(context, cursor, placement, ink.surface, ink.accent);
     },
-    [width, height, paint, cursor, selected],
+    [grid, paint, cursor, selected],
   );
   const { canvas, size } = useCanvas(draw);
   const cellUnder = (event: { currentTarget: Element; clientX: number; clientY: number }): Cell | undefined =>
@@ -47,7 +47,7 @@ export function CellMap({ grid, label, paint, cursor, selected, onCursor, onSele
     event.preventDefault();
   };
   return (
-    <div className="chart-map" style={{ aspectRatio: `${width} / ${height}` }}>
+    <div className="chart-map" style={{ aspectRatio: `${grid.width} / ${grid.height}` }}>
       <canvas
         ref={canvas}
         role="img"
@@ -58,7 +58,7 @@ export function CellMap({ grid, label, paint, cursor, selected, onCursor, onSele
           if (cell?.x !== cursor?.x || cell?.y !== cursor?.y) onCursor(cell);
         }}
         onPointerLeave={() => onCursor(undefined)}
-        onPointerUp={(event) => {
+        onClick={(event) => {
           const cell = cellUnder(event);
           if (cell) onSelect?.(cell);
         }}
@@ -67,6 +67,11 @@ export function CellMap({ grid, label, paint, cursor, selected, onCursor, onSele
       />
     </div>
   );
+}
+
+/** A cell from another layer may lie beyond this one. */
+function isWithin({ x, y }: Cell, { width, height }: Size): boolean {
+  return x < width && y < height;
 }
 
 function outline(context: CanvasRenderingContext2D, cell: Cell, placement: Placement, halo: string, colour: string): void {

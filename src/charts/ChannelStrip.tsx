@@ -4,7 +4,7 @@ import { formatCount, formatExact, formatRate, formatShort } from './format';
 import { channelMeans, channelThumbs, clampIndex, type TraceArray } from './layerViews';
 import { LegendScale } from './LegendScale';
 import { rampTable, readInk, type Theme } from './palette';
-import { cellAt, cellsPerRow, moveInGrid } from './placement';
+import { cellsPerRow, moveInGrid } from './placement';
 import { TableDetails } from './TableDetails';
 import { pointIn, useCanvas, useSize, type PixelSize } from './useCanvas';
 import { centred, colourise, exactRange, fromZero, layerDomain, rampOf } from './valueScale';
@@ -25,7 +25,6 @@ const thumbPx = 30;
 const gapPx = 6;
 /** Room for the bar under a thumb. */
 const barPx = 3;
-const pitchPx = thumbPx + gapPx;
 const rowPitchPx = thumbPx + barPx + 2 + gapPx;
 
 /**
@@ -38,6 +37,8 @@ export function ChannelStrip({ trace, shows, step: wantedStep, selected, onSelec
   const width = useSize(scroller)?.width;
   const perRow = Math.min(cellsPerRow((width ?? 0) - gapPx, thumbPx, gapPx), channels);
   const rows = Math.ceil(channels / perRow);
+  // Columns share what is left over of the width.
+  const pitchPx = perRow < channels ? ((width ?? 0) - gapPx) / perRow : thumbPx + gapPx;
   const [cursor, setCursor] = useState<number>();
 
   const thumbs = useMemo(() => channelThumbs(trace, shows, step, thumbPx), [trace, shows, step]);
@@ -47,7 +48,7 @@ export function ChannelStrip({ trace, shows, step: wantedStep, selected, onSelec
     if (isRate) return fromZero(Math.max(exactRange(thumbs.values)[1], 1e-6));
     if (shows === 'membrane') return layerDomain(trace, 'membrane', 0);
     const [minimum, maximum] = exactRange(thumbs.values);
-    return minimum >= 0 ? fromZero(maximum) : centred({ low: minimum, high: maximum, minimum, maximum }, 0);
+    return minimum >= 0 ? fromZero(maximum) : centred({ minimum, maximum }, 0);
   }, [isRate, shows, trace, thumbs]);
 
   const draw = useCallback(
@@ -80,16 +81,15 @@ export function ChannelStrip({ trace, shows, step: wantedStep, selected, onSelec
         }
       }
     },
-    [thumbs, domain, theme, means, channels, perRow, selected, cursor],
+    [thumbs, domain, theme, means, channels, perRow, pitchPx, selected, cursor],
   );
   const { canvas } = useCanvas(draw);
 
   const channelUnder = (event: { currentTarget: Element; clientX: number; clientY: number }): number | undefined => {
-    const point = pointIn(event.currentTarget, event);
-    const start = gapPx / 2;
-    const cell = cellAt({ x: point.x, y: ((point.y - start) * pitchPx) / rowPitchPx + start }, { width: perRow, height: rows }, { x: start, y: start, scale: pitchPx });
-    const channel = cell && cell.y * perRow + cell.x;
-    return channel !== undefined && channel < channels ? channel : undefined;
+    const { x, y } = pointIn(event.currentTarget, event);
+    const column = Math.floor((x - gapPx / 2) / pitchPx);
+    const channel = Math.floor((y - gapPx / 2) / rowPitchPx) * perRow + column;
+    return column >= 0 && column < perRow && channel >= 0 && channel < channels ? channel : undefined;
   };
   const onKeyDown = (event: KeyboardEvent): void => {
     const from = cursor ?? selected;

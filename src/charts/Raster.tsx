@@ -193,7 +193,10 @@ function SpikeRaster({ trace, order, hideSilent, step: wantedStep, hovered, sele
   return (
     <div className="chart">
       <div className="chart-toolbar">
-        <span className="chart-caption">{caption}</span>
+        <span className="chart-caption">
+          {caption}
+          {shown > bands && <span className="chart-aside">; the deeper the colour, the more of the {formatCount(Math.round(shown / bands))} rows in a line</span>}
+        </span>
         <span className="chart-buttons" role="group" aria-label="Zoom of the raster">
           <button type="button" onClick={() => zoomBy(0.5)} disabled={shown <= 8} aria-label="Fewer neurons">
             +
@@ -213,7 +216,8 @@ function SpikeRaster({ trace, order, hideSilent, step: wantedStep, hovered, sele
           aria-label={`Raster of ${steps} steps: ${caption}. Rows ${formatCount(range.first)} to ${formatCount(range.last)} of ${formatCount(rows.length)} are shown.`}
           tabIndex={0}
           onPointerDown={(event) => {
-            if (event.button !== 0) return;
+            // A finger's drag scrolls the page.
+            if (event.button !== 0 || event.pointerType === 'touch') return;
             event.currentTarget.setPointerCapture(event.pointerId);
             const { y } = pointIn(event.currentTarget, event);
             setDrag({ from: y, to: y });

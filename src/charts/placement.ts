@@ -76,17 +76,13 @@ export interface LabelRequest {
   forced: boolean;
 }
 
-/** Labels together cover at most this share of the pane. */
-const coveredShare = 0.12;
-
 /**
  * Places labels in the order given (best first): above the target, below it, or inside its top edge, whichever is free of labels placed
- * before. A label without a free place is left out, undefined in the result.
+ * before. A label without a free place, or beyond the area that labels may cover together, is left out: undefined in the result.
  */
-export function placeLabels(requests: readonly LabelRequest[], pane: Size): (Rectangle | undefined)[] {
+export function placeLabels(requests: readonly LabelRequest[], pane: Size, budget: number): (Rectangle | undefined)[] {
   const placed: Rectangle[] = [];
   const places: (Rectangle | undefined)[] = requests.map(() => undefined);
-  const budget = pane.width * pane.height * coveredShare;
   let covered = 0;
   const inOrder = [...requests.keys()].sort((a, b) => Number(requests[b]?.forced) - Number(requests[a]?.forced));
   for (const index of inOrder) {

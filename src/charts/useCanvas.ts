@@ -7,7 +7,7 @@ export interface PixelSize extends Size {
   pixelRatio: number;
 }
 
-/** Follows an element's size; undefined until it was measured, and while the element has no area. */
+/** Follows an element's size; undefined until it was measured, and while the element is not shown. */
 export function useSize(element: RefObject<Element | null>): PixelSize | undefined {
   const [size, setSize] = useState<PixelSize>();
   useEffect(() => {
@@ -17,7 +17,7 @@ export function useSize(element: RefObject<Element | null>): PixelSize | undefin
       const box = entry?.contentBoxSize[0];
       const width = box?.inlineSize ?? 0;
       const height = box?.blockSize ?? 0;
-      const next = width > 0 && height > 0 ? { width, height, pixelRatio: window.devicePixelRatio } : undefined;
+      const next = width > 0 ? { width, height, pixelRatio: window.devicePixelRatio } : undefined;
       setSize((known) => (known?.width === next?.width && known?.height === next?.height && known?.pixelRatio === next?.pixelRatio ? known : next));
     });
     observe(observer, current);
@@ -49,7 +49,7 @@ export function useCanvas(draw: (context: CanvasRenderingContext2D, size: PixelS
   const size = useSize(canvas);
   useEffect(() => {
     const element = canvas.current;
-    if (!element || !size) return undefined;
+    if (!element || !size || size.height === 0) return undefined;
     return scheduler.schedule(element, () => {
       const context = element.getContext('2d');
       if (!context) return;

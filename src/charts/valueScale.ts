@@ -17,17 +17,17 @@ export interface ValueDomain {
   maximum: number;
 }
 
-/** The share of values beyond each end of a robust range. */
-const tailShare = 0.002;
+/** The share of a side's values that may lie beyond the shown range. */
+const tailShare = 0.005;
 const histogramBins = 4096;
 /** More values than this are sampled: the quantile's error stays far below what a colour shows. */
 const sampledValues = 1_000_000;
 
 /**
- * The range of values that spares the extreme 0.2% at each end, so that one outlier does not take the contrast from the rest.
- * Empty or constant input gives a range of no length, which the positions below cope with.
+ * A diverging domain that leaves out the outermost 0.5% of each side, so that one outlier does not take the contrast from the rest.
+ * Sides count for themselves: where few values lie above the centre, those few must still be seen to.
  */
-export function robustRange(values: Float32Array): Pick<ValueDomain, 'low' | 'high' | 'minimum' | 'maximum'> {
+export function robustDomain(values: Float32Array, centre: number): ValueDomain {
   let minimum = Infinity;
   let maximum = -Infinity;
   for (let at = 0; at < values.length; at++) {
@@ -35,30 +35,39 @@ export function robustRange(values: Float32Array): Pick<ValueDomain, 'low' | 'hi
     if (value < minimum) minimum = value;
     if (value > maximum) maximum = value;
   }
-  if (!(minimum <= maximum)) return { low: 0, high: 0, minimum: 0, maximum: 0 };
-  if (minimum === maximum) return { low: minimum, high: maximum, minimum, maximum };
+  if (!(minimum <= maximum)) return { low: centre, high: centre, centre, minimum: centre, maximum: centre };
+  if (minimum === maximum) return centred({ minimum, maximum }, centre);
 
   const bins = new Uint32Array(histogramBins);
   const toBin = histogramBins / (maximum - minimum);
   // An odd stride visits all channels of a layer whose channel count is a power of two.
   const stride = Math.max(1, Math.floor(values.length / sampledValues)) | 1;
-  let sampled = 0;
   for (let at = 0; at < values.length; at += stride) {
     const bin = Math.min(Math.floor(((values[at] ?? 0) - minimum) * toBin), histogramBins - 1);
     bins[bin] = (bins[bin] ?? 0) + 1;
-    sampled++;
   }
-  const spared = Math.floor(sampled * tailShare);
-  let lowBin = 0;
-  for (let passed = bins[0] ?? 0; passed <= spared; passed += bins[lowBin] ?? 0) lowBin++;
-  let highBin = histogramBins - 1;
-  for (let passed = bins[highBin] ?? 0; passed <= spared; passed += bins[highBin] ?? 0) highBin--;
+  const sides = Math.min(Math.max(Math.floor((centre - minimum) * toBin) + 1, 0), histogramBins);
+  const below = bins.subarray(0, sides);
+  const above = bins.subarray(sides).reverse();
+  const lowBin = binsToSpare(below);
+  const highBin = binsToSpare(above);
   return {
-    low: lowBin === 0 ? minimum : minimum + lowBin / toBin,
-    high: highBin === histogramBins - 1 ? maximum : minimum + (highBin + 1) / toBin,
+    low: Math.min(centre, minimum + lowBin / toBin),
+    high: Math.max(centre, maximum - highBin / toBin),
+    centre,
     minimum,
     maximum,
   };
+}
+
+/** How many bins from the first on hold no more than the share that may be left out; none where a sample missed the side. */
+function binsToSpare(bins: Uint32Array): number {
+  const count = bins.reduce((sum, bin) => sum + bin, 0);
+  if (count === 0) return 0;
+  const spared = Math.floor(count * tailShare);
+  let bin = 0;
+  for (let passed = bins[0] ?? 0; passed <= spared; passed += bins[bin] ?? 0) bin++;
+  return bin;
 }
 
 /** What a layer's maps are centred on: the threshold, or 0 where neurons emit values and nothing is compared with it. */
@@ -79,7 +88,7 @@ export function layerDomain(trace: LayerTrace, array: TraceArray, choice: Channe
   const known = domains.get(key);
   if (known) return known;
   const values = typeof choice === 'number' ? trace[array] : mapsOfAllSteps(trace, array, choice);
-  const domain = centred(robustRange(values), array === 'membrane' ? centreOf(trace) : 0);
+  const domain = robustDomain(values, array === 'membrane' ? centreOf(trace) : 0);
   domains.set(key, domain);
   return domain;
 }
@@ -96,9 +105,9 @@ export function rampOf(domain: ValueDomain): Ramp {
   return domain.centre === undefined ? 'sequential' : 'diverging';
 }
 
-/** A diverging domain that shows its centre even where all values lie on one side. */
-export function centred(range: Pick<ValueDomain, 'low' | 'high' | 'minimum' | 'maximum'>, centre: number): ValueDomain {
-  return { ...range, low: Math.min(range.low, centre), high: Math.max(range.high, centre), centre };
+/** A diverging domain of the whole range that shows its centre even where all values lie on one side. */
+export function centred({ minimum, maximum }: Pick<ValueDomain, 'minimum' | 'maximum'>, centre: number): ValueDomain {
+  return { low: Math.min(minimum, centre), high: Math.max(maximum, centre), centre, minimum, maximum };
 }
 
 /** A sequential domain of rates or counts from 0 on. */

@@ -36,7 +36,7 @@ function Pane({ slot }: { slot: Slot }) {
       <div className="pane-picture" data-testid={`pane-${slot}`} data-drop-slot={slot}>
         {source && (
           <BoxOverlay
-            label={`${slot.toUpperCase()}: ${source.title}`}
+            title={slot === 'snn' ? `SNN, step ${step + 1}` : 'ANN'}
             image={source.bitmap}
             width={source.size.width}
             height={source.size.height}

@@ -33,6 +33,7 @@ export function RasterPanel() {
           step={step}
           order={order}
           theme={theme}
+          hideSilent={false}
           selected={(neuron.y * trace.trace.width + neuron.x) * trace.trace.channels + neuron.channel}
           onSelectNeuron={(index) => selectNeuron(trace.trace, index)}
           onHoverNeuron={(index) => {
@@ -61,11 +62,11 @@ export function RatesPanel() {
         <RateBars
           layers={result.layers.map((described) => ({
             index: described.index,
-            name: layerName(result, described),
+            label: layerName(result, described),
             rates: result.firingRates[described.index] ?? null,
           }))}
           step={step}
-          selectedLayer={layer}
+          selected={layer}
           theme={theme}
           onSelectLayer={selectLayer}
         />

@@ -54,9 +54,6 @@ function LayerViews({ trace, result }: { trace: LayerTrace; result: DetectionRes
     onHoverCell: (cell: { x: number; y: number } | undefined) => setView({ hoveredCell: cell }),
     onSelectCell: selectCell,
   };
-  const index = (neuron.y * trace.width + neuron.x) * trace.channels + neuron.channel;
-  const perStep = trace.height * trace.width * trace.channels;
-  const over = (values: Float32Array): number[] => Array.from({ length: trace.steps }, (_, t) => values[t * perStep + index] ?? NaN);
   return (
     <>
       <div className="inspector-channel">
@@ -76,19 +73,11 @@ function LayerViews({ trace, result }: { trace: LayerTrace; result: DetectionRes
         </figure>
       </div>
       <h3>Channels, by firing rate at this step</h3>
-      <ChannelStrip trace={trace} step={step} theme={shownTheme} selected={neuron.channel} onSelectChannel={selectChannel} />
+      <ChannelStrip trace={trace} shows="emitted" step={step} theme={shownTheme} selected={neuron.channel} onSelectChannel={selectChannel} />
       <h3>
         Neuron at x {neuron.x}, y {neuron.y}, channel {neuron.channel}
       </h3>
-      <NeuronTrace
-        membrane={over(trace.membrane)}
-        emitted={over(trace.emitted)}
-        emits={trace.emits}
-        threshold={trace.threshold}
-        step={step}
-        theme={shownTheme}
-        onSelectStep={showStep}
-      />
+      <NeuronTrace trace={trace} neuron={neuron} step={step} theme={shownTheme} onSelectStep={showStep} />
     </>
   );
 }

@@ -14,7 +14,8 @@ export function NetworkPanel() {
   if (!result) return <Panel title="Network">{null}</Panel>;
   const blocks = result.blocks.map((block) => ({
     index: block.row,
-    label: block.repeats > 1 ? `${block.block} × ${block.repeats}` : block.block,
+    label: String(block.row),
+    kind: block.repeats > 1 ? `${block.block} × ${block.repeats}` : block.block,
     channels: block.channels,
     height: block.height,
     width: block.width,
@@ -27,7 +28,7 @@ export function NetworkPanel() {
       title="Network"
       aside={`firing rate at step ${step + 1}${parameters === undefined ? '' : ` · ${(parameters / 1e6).toFixed(2)} M parameters`}`}
     >
-      <NetworkStrip blocks={blocks} selectedLayer={layer} theme={theme} onSelectLayer={selectLayer} />
+      <NetworkStrip blocks={blocks} selected={layer} theme={theme} onSelectLayer={selectLayer} />
     </Panel>
   );
 }
