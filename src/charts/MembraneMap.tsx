@@ -4,7 +4,7 @@ import { CellMap, drawCells, useCursor } from './CellMap';
 import { formatCount, formatExact, formatShort } from './format';
 import { clampIndex, mapOf, type Cell, type ChannelChoice } from './layerViews';
 import { LegendScale } from './LegendScale';
-import { rampTable, type Ink, type Theme } from './palette';
+import { rampTable, type Theme } from './palette';
 import type { Placement } from './placement';
 import { TableDetails } from './TableDetails';
 import { centreOf, colourise, exactRange, layerDomain } from './valueScale';
@@ -47,7 +47,7 @@ export function MembraneMap({ trace, theme, cursor: given, selected, onHoverCell
   const domain = layerDomain(trace, 'membrane', channel);
   const values = useMemo(() => mapOf(trace, 'membrane', channel, step), [trace, channel, step]);
   const paint = useCallback(
-    (context: CanvasRenderingContext2D, placement: Placement, _ink: Ink) =>
+    (context: CanvasRenderingContext2D, placement: Placement) =>
       drawCells(context, colourise(values, domain, rampTable('diverging', theme)), grid, placement),
     [values, domain, theme, grid],
   );

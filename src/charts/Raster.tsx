@@ -195,7 +195,7 @@ function SpikeRaster({ trace, order, hideSilent, step: wantedStep, hovered, sele
       <div className="chart-toolbar">
         <span className="chart-caption">
           {caption}
-          {shown > bands && <span className="chart-aside">; the deeper the colour, the more of the {formatCount(Math.round(shown / bands))} rows in a line</span>}
+          {shown > bands && <span className="chart-aside">; a line stands for about {formatCount(Math.round(shown / bands))} neurons</span>}
         </span>
         <span className="chart-buttons" role="group" aria-label="Zoom of the raster">
           <button type="button" onClick={() => zoomBy(0.5)} disabled={shown <= 8} aria-label="Fewer neurons">

@@ -79,7 +79,7 @@ function SpikeCounts({ trace, theme, cursor: given, selected, onHoverCell, onSel
   }, [trace]);
   const counts = useMemo(() => spikeCountMap(trace, step), [trace, step]);
   const paint = useCallback(
-    (context: CanvasRenderingContext2D, placement: Placement, _ink: Ink) =>
+    (context: CanvasRenderingContext2D, placement: Placement) =>
       drawCells(context, colourise(counts, domain, rampTable('sequential', theme)), grid, placement),
     [counts, domain, theme, grid],
   );
@@ -118,7 +118,7 @@ function ValueMap({ trace, theme, cursor: given, selected, onHoverCell, onSelect
   // ReLU emits nothing below 0: half of a diverging scale would stay unused.
   const domain = useMemo(() => (signed.minimum >= 0 ? { ...signed, low: 0, centre: undefined } : signed), [signed]);
   const paint = useCallback(
-    (context: CanvasRenderingContext2D, placement: Placement, _ink: Ink) =>
+    (context: CanvasRenderingContext2D, placement: Placement) =>
       drawCells(context, colourise(values, domain, rampTable(rampOf(domain), theme)), grid, placement),
     [values, domain, theme, grid],
   );

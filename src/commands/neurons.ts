@@ -8,11 +8,11 @@ export function selectNeuron({ width, channels }: LayerTrace, index: number): vo
 }
 
 export function selectCell(cell: { x: number; y: number }): void {
-  const { channel } = usePlayground.getState().view.neuron;
-  setView({ neuron: { ...cell, channel } });
+  const { neuron } = usePlayground.getState().view;
+  setView({ neuron: { ...cell, channel: neuron?.channel ?? 0 } });
 }
 
 export function selectChannel(channel: number): void {
   const { neuron } = usePlayground.getState().view;
-  setView({ neuron: { ...neuron, channel }, channelView: 'neuron' });
+  setView({ neuron: { x: neuron?.x ?? 0, y: neuron?.y ?? 0, channel }, channelView: 'neuron' });
 }

@@ -1,5 +1,15 @@
+import { cellOfPixel } from '../base/receptivePlace';
 import { engine } from '../state/engine';
-import { setView, usePlayground, type PaneResult, type PlaygroundState, type Slot } from '../state/store';
+import {
+  setView,
+  usePlayground,
+  type DetectionResult,
+  type LayerDescription,
+  type Neuron,
+  type PaneResult,
+  type PlaygroundState,
+  type Slot,
+} from '../state/store';
 import { underWay } from './work';
 
 /**
@@ -53,7 +63,7 @@ function showResult(slot: Slot, pane: PaneResult): void {
 function keepLayer(view: PlaygroundState['view'], { result }: PaneResult): Partial<PlaygroundState['view']> {
   const layer = result.layers[view.layer] ?? result.layers[0];
   if (!layer) return {};
-  const { x, y, channel } = view.neuron;
+  const { x, y, channel } = view.neuron ?? neuronAtBestBox(result, layer);
   return {
     layer: layer.index,
     neuron: {
@@ -80,15 +90,19 @@ export async function traceChosenLayer(): Promise<void> {
 }
 
 export function selectLayer(layer: number): void {
-  const { results } = usePlayground.getState();
-  const described = results.snn?.result.layers[layer];
+  const result = usePlayground.getState().results.snn?.result;
+  const described = result?.layers[layer];
   if (!described) return;
-  setView({
-    layer,
-    neuron: { x: Math.floor(described.width / 2), y: Math.floor(described.height / 2), channel: 0 },
-    hoveredCell: undefined,
-  });
+  setView({ layer, neuron: neuronAtBestBox(result, described), hoveredCell: undefined });
   void traceChosenLayer();
+}
+
+/** Where something happens: the middle of the box that the network is surest of, else of the map. */
+function neuronAtBestBox(result: DetectionResult, layer: LayerDescription): Neuron {
+  const best = result.detectionsPerStep.at(-1)?.[0]?.box;
+  const middle = best && { x: (best[0] + best[2]) / 2, y: (best[1] + best[3]) / 2 };
+  const cell = middle && cellOfPixel(middle, layer, result.input, result.picture);
+  return { ...(cell ?? { x: Math.floor(layer.width / 2), y: Math.floor(layer.height / 2) }), channel: 0 };
 }
 
 export function setRun(change: Partial<PlaygroundState['run']>): void {

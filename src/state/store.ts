@@ -101,7 +101,8 @@ export interface PlaygroundState {
     /** Steps a second while playing. */
     speed: number;
     layer: number;
-    neuron: Neuron;
+    /** Undefined until a network has run and there is something to choose from. */
+    neuron: Neuron | undefined;
     theme: 'system' | 'light' | 'dark';
     /** What `theme` comes to on this system now. */
     shownTheme: 'light' | 'dark';
@@ -136,7 +137,7 @@ export const usePlayground = create<PlaygroundState>()(() => ({
     playing: false,
     speed: 2,
     layer: 0,
-    neuron: { x: 0, y: 0, channel: 0 },
+    neuron: undefined,
     theme: 'system',
     shownTheme: 'light',
     pixel: undefined,

@@ -32,7 +32,8 @@ function Pane({ slot }: { slot: Slot }) {
   const detections = current ? boxesAt(current, slot === 'snn' ? step : 0) : noDetections;
   const title = slot === 'snn' ? `SNN (T = ${pane?.result.steps ?? '…'})` : 'ANN baseline (one pass)';
   return (
-    <Panel title={title} className="pane" aside={<Caption pane={current} count={detections.length} slot={slot} />}>
+    <Panel title={title} className="pane">
+      <Caption pane={current} count={detections.length} slot={slot} />
       <div className="pane-picture" data-testid={`pane-${slot}`} data-drop-slot={slot}>
         {source && (
           <BoxOverlay
@@ -70,7 +71,7 @@ function boxesAt({ result }: PaneResult, step: number): readonly Detection[] {
 
 /** Every number with its convention: the backend, what a time includes, how energy was counted. */
 function Caption({ pane, count, slot }: { pane: PaneResult | undefined; count: number; slot: Slot }) {
-  if (!pane) return <span>not run yet</span>;
+  if (!pane) return <span className="pane-caption">not run yet</span>;
   const { timing, backend, energy } = pane.result;
   const picojoules = slot === 'snn' ? energy.snnPj : energy.annPj;
   return (

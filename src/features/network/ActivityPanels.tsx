@@ -4,7 +4,6 @@ import { selectLayer } from '../../commands/run';
 import { selectNeuron } from '../../commands/neurons';
 import { setView, usePlayground } from '../../state/store';
 import { Panel, SelectField } from '../../ui/controls';
-import { layerName } from './layers';
 import { useTrace } from './useTrace';
 
 const orders = [
@@ -34,7 +33,7 @@ export function RasterPanel() {
           order={order}
           theme={theme}
           hideSilent={false}
-          selected={(neuron.y * trace.trace.width + neuron.x) * trace.trace.channels + neuron.channel}
+          selected={neuron && (neuron.y * trace.trace.width + neuron.x) * trace.trace.channels + neuron.channel}
           onSelectNeuron={(index) => selectNeuron(trace.trace, index)}
           onHoverNeuron={(index) => {
             if (index === undefined) setView({ hoveredCell: undefined });
@@ -62,7 +61,7 @@ export function RatesPanel() {
         <RateBars
           layers={result.layers.map((described) => ({
             index: described.index,
-            label: layerName(result, described),
+            label: `${described.row} ${described.label}`,
             rates: result.firingRates[described.index] ?? null,
           }))}
           step={step}

@@ -7,7 +7,7 @@ import { cellOfPixel } from '../../base/receptivePlace';
 import { selectCell, selectChannel } from '../../commands/neurons';
 import { selectLayer } from '../../commands/run';
 import { showStep } from '../../commands/timeline';
-import { setView, usePlayground, type DetectionResult } from '../../state/store';
+import { setView, usePlayground, type DetectionResult, type Neuron } from '../../state/store';
 import { Button, Panel, SelectField } from '../../ui/controls';
 import { layerName, meanRate } from './layers';
 import { useTrace } from './useTrace';
@@ -17,6 +17,7 @@ import './network.css';
 export function Inspector() {
   const result = usePlayground((state) => state.results.snn?.result);
   const layer = usePlayground((state) => state.view.layer);
+  const neuron = usePlayground((state) => state.view.neuron);
   const trace = useTrace();
   const described = result?.layers[layer];
   return (
@@ -31,17 +32,17 @@ export function Inspector() {
           />
           <p className="inspector-facts">
             {described.height} × {described.width} × {described.channels} neurons
-            {meanRate(result, layer) === null ? ', emitting SiLU values' : `, mean firing rate ${((meanRate(result, layer) ?? 0) * 100).toFixed(1)} %`}
+            {meanRate(result, layer) === null ? ', emitting SiLU values' : `, mean firing rate ${((meanRate(result, layer) ?? 0) * 100).toFixed(1)}\u00a0%`}
           </p>
-          {trace ? <LayerViews trace={trace.trace} result={result} /> : <p className="panel-empty">Reading membranes and spikes…</p>}
+          {trace && neuron ? <LayerViews trace={trace.trace} neuron={neuron} result={result} /> : <p className="panel-empty">Reading membranes and spikes…</p>}
         </>
       )}
     </Panel>
   );
 }
 
-function LayerViews({ trace, result }: { trace: LayerTrace; result: DetectionResult }) {
-  const { step, neuron, hoveredCell, pixel, channelView, shownTheme } = usePlayground((state) => state.view);
+function LayerViews({ trace, neuron, result }: { trace: LayerTrace; neuron: Neuron; result: DetectionResult }) {
+  const { step, hoveredCell, pixel, channelView, shownTheme } = usePlayground((state) => state.view);
   const channel = channelView === 'mean' ? ('mean' as const) : neuron.channel;
   const cursor = hoveredCell ?? (pixel && cellOfPixel(pixel, trace, result.input, result.picture));
   const maps = {
@@ -74,9 +75,6 @@ function LayerViews({ trace, result }: { trace: LayerTrace; result: DetectionRes
       </div>
       <h3>Channels, by firing rate at this step</h3>
       <ChannelStrip trace={trace} shows="emitted" step={step} theme={shownTheme} selected={neuron.channel} onSelectChannel={selectChannel} />
-      <h3>
-        Neuron at x {neuron.x}, y {neuron.y}, channel {neuron.channel}
-      </h3>
       <NeuronTrace trace={trace} neuron={neuron} step={step} theme={shownTheme} onSelectStep={showStep} />
     </>
   );

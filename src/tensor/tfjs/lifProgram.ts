@@ -1,7 +1,21 @@
-import { webgpu_util, type WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
+import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import type { Emission } from './neuronKernel';
 
 type WebGPUProgram = Parameters<WebGPUBackend['runWebGPUProgram']>[0];
+
+/** A device takes at most this many workgroups along one side. */
+const maximumWorkgroupsPerSide = 65535;
+
+/** Workgroups in a line while they fit, else in a rectangle; the surplus finds its index out of range. */
+function flatDispatch(workgroups: number): [number, number, number] {
+  if (workgroups <= maximumWorkgroupsPerSide) return [workgroups, 1, 1];
+  const side = Math.ceil(Math.sqrt(workgroups));
+  return [side, Math.ceil(workgroups / side), 1];
+}
+
+function neuronsOf([, ...sides]: readonly number[]): number {
+  return sides.reduce((product, side) => product * side, 1);
+}
 
 /**
  * The LIF neuron over all steps in one dispatch.
@@ -24,13 +38,9 @@ export class LifProgram implements WebGPUProgram {
     readonly outputShape: number[],
     private readonly emission: Emission,
   ) {
-    this.dispatchLayout = webgpu_util.flatDispatchLayout(outputShape);
+    this.dispatchLayout = { x: outputShape.map((_, axis) => axis) };
     // One thread walks all steps of its neuron, so that only one step's neurons are dispatched.
-    this.dispatch = webgpu_util.computeDispatch(
-      this.dispatchLayout,
-      [1, ...outputShape.slice(1)],
-      this.workgroupSize,
-    );
+    this.dispatch = flatDispatch(Math.ceil(neuronsOf(outputShape) / this.workgroupSize[0]));
     this.shaderKey = `lif_${emission}`;
   }
 
