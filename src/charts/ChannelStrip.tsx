@@ -1,4 +1,4 @@
-import { useCallback, useMemo, useRef, useState, type KeyboardEvent } from 'react';
+import { useCallback, useEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react';
 import type { LayerTrace } from '../base/trace';
 import { formatCount, formatExact, formatRate, formatShort } from './format';
 import { channelMeans, channelThumbs, clampIndex, type TraceArray } from './layerViews';
@@ -84,6 +84,11 @@ export function ChannelStrip({ trace, shows, step: wantedStep, selected, onSelec
     [thumbs, domain, theme, means, channels, perRow, pitchPx, selected, cursor],
   );
   const { canvas } = useCanvas(draw);
+
+  // A channel chosen elsewhere (in the raster, by the address) must not be hidden below the fold.
+  useEffect(() => {
+    if (selected !== undefined && width !== undefined) keepInView(scroller.current, Math.floor(selected / perRow));
+  }, [selected, perRow, width]);
 
   const channelUnder = (event: { currentTarget: Element; clientX: number; clientY: number }): number | undefined => {
     const { x, y } = pointIn(event.currentTarget, event);

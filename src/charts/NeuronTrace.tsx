@@ -21,7 +21,7 @@ export interface NeuronTraceProps {
 }
 
 const height = 190;
-const margin = { top: 18, right: 14, bottom: 34, left: 44 };
+const margin = { top: 18, right: 60, bottom: 34, left: 44 };
 
 /**
  * The membrane potential of one neuron over the steps, with its threshold, spikes and resets, and the exact numbers as a table.
@@ -88,8 +88,11 @@ export function NeuronTrace({ trace, neuron, step: wantedStep, onSelectStep, the
             {spiking && (
               <>
                 <line x1={margin.left} x2={width - margin.right} y1={potentials(threshold)} y2={potentials(threshold)} stroke={colour} className="chart-threshold" />
-                <text x={width - margin.right} y={potentials(threshold) - 4} textAnchor="end" className="chart-label">
-                  threshold {formatShort(threshold)}
+                <text x={width - margin.right + 5} y={potentials(threshold) - 2} className="chart-label">
+                  threshold
+                </text>
+                <text x={width - margin.right + 5} y={potentials(threshold) + 11} className="chart-number">
+                  {formatShort(threshold)}
                 </text>
               </>
             )}

@@ -213,7 +213,7 @@ function SpikeRaster({ trace, order, hideSilent, step: wantedStep, hovered, sele
         <canvas
           ref={canvas}
           role="img"
-          aria-label={`Raster of ${steps} steps: ${caption}. Rows ${formatCount(range.first)} to ${formatCount(range.last)} of ${formatCount(rows.length)} are shown.`}
+          aria-label={`Raster of ${steps} steps: ${caption}. Rows ${formatCount(Math.min(range.first + 1, range.last))} to ${formatCount(range.last)} of ${formatCount(rows.length)} are shown.`}
           tabIndex={0}
           onPointerDown={(event) => {
             // A finger's drag scrolls the page.

@@ -193,16 +193,19 @@ function drawSpikes(
   const inset = Math.max(0.5, scale * 0.08);
   const hollow = Math.min(4, scale * 0.25);
   context.lineWidth = 1;
-  context.strokeStyle = ink.line;
+  context.strokeStyle = ink.muted;
   context.fillStyle = colour;
+  const silentOpacity = 0.45;
   for (let row = 0, cell = 0; row < grid.height; row++) {
     for (let column = 0; column < grid.width; column++, cell++) {
       const left = x + column * scale;
       const top = y + row * scale;
+      context.globalAlpha = spikes[cell] ? 1 : silentOpacity;
       if (spikes[cell]) context.fillRect(left + inset, top + inset, scale - 2 * inset, scale - 2 * inset);
       else context.strokeRect(left + (scale - hollow) / 2, top + (scale - hollow) / 2, hollow, hollow);
     }
   }
+  context.globalAlpha = 1;
 }
 
 /** `[cells, 4]` bytes of RGBA: the spike colour where there is one, else transparent. */

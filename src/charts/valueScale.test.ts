@@ -22,7 +22,7 @@ describe('robust domain', () => {
     values.fill(0.9, 0, 20);
     const domain = robustDomain(values, 0.5);
     expect(domain.high).toBeCloseTo(0.9, 2);
-    expect(rampPosition(domain, 0.9)).toBeGreaterThan(0.6);
+    expect(rampPosition(domain, 0.9)).toBeGreaterThan(0.85);
   });
 
   it('contains its centre and lies within the data and its centre', () => {
@@ -58,11 +58,15 @@ describe('robust domain', () => {
 });
 
 describe('ramp position', () => {
-  it('has the centre in the middle and the same strength at the same distance from it', () => {
-    const domain = centred({ minimum: -3, maximum: 1 }, 0.5);
-    expect(rampPosition(domain, 0.5)).toBe(0.5);
-    expect(rampPosition(domain, -3)).toBe(0);
-    expect(rampPosition(domain, 1) - 0.5).toBeCloseTo(0.5 - rampPosition(domain, 0), 12);
+  it('has the centre in the middle and gives each side its own half', () => {
+    const domain = centred({ minimum: -1.5, maximum: 1.5 }, 0.5);
+    expect([-1.5, -0.5, 0.5, 1, 1.5].map((value) => rampPosition(domain, value))).toEqual([0, 0.25, 0.5, 0.75, 1]);
+  });
+
+  it('does not blow up a side that hardly reaches beyond the centre', () => {
+    const domain = centred({ minimum: -3, maximum: 0.1 }, 0);
+    expect(rampPosition(domain, 0.1)).toBeCloseTo(0.55, 12);
+    expect(rampPosition(domain, -0.1)).toBeCloseTo(0.5 - 0.1 / 6, 12);
   });
 
   it('runs from 0 to 1 on a sequential domain and clamps beyond it', () => {

@@ -3,10 +3,7 @@ import type { LayerTrace } from '../base/trace';
 import type { Ramp } from './palette';
 import { mapOf, neuronCount, type ChannelChoice, type TraceArray } from './layerViews';
 
-/**
- * Which values a colour scale shows. A diverging scale has a `centre` and is symmetric about it: the same distance from the centre has
- * the same strength of colour on both sides, even where one side reaches further.
- */
+/** Which values a colour scale shows; a diverging scale has a `centre`. */
 export interface ValueDomain {
   /** The shown range; values beyond it take the colour of its end. */
   low: number;
@@ -115,12 +112,19 @@ export function fromZero(maximum: number): ValueDomain {
   return { low: 0, high: maximum, centre: undefined, minimum: 0, maximum };
 }
 
-/** Position of a value on its ramp in [0, 1]: 0.5 is the centre of a diverging domain. */
+/**
+ * Membranes often reach much further below the threshold than above it, and what is above is what matters: the shorter side's colours
+ * may change this many times as fast as the longer one's, but no faster, so that a hair above the centre does not look like a lot.
+ */
+const steepestSide = 3;
+
+/** Position of a value on its ramp in [0, 1], linear on each side: 0.5 is the centre of a diverging domain. */
 export function rampPosition(domain: ValueDomain, value: number): number {
   const { low, high, centre } = domain;
   const shown = Math.min(Math.max(value, low), high);
   if (centre === undefined) return high > low ? (shown - low) / (high - low) : 0;
-  const reach = Math.max(high - centre, centre - low);
+  const longest = Math.max(high - centre, centre - low);
+  const reach = Math.max(shown > centre ? high - centre : centre - low, longest / steepestSide);
   return reach > 0 ? 0.5 + (shown - centre) / (2 * reach) : 0.5;
 }
 

@@ -1,0 +1,83 @@
+import { openAsBlob, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { Locator, Page } from '@playwright/test';
+import { quietTask } from '../src/base/progress';
+import { openCheckpoint } from '../src/checkpoint/open';
+import type { Checkpoint } from '../src/checkpoint/types';
+import { expect } from './support';
+
+/** What a person does on the Detect page, and what they read off it. */
+
+export interface DroppedFile {
+  name: string;
+  bytes: Uint8Array;
+}
+
+export function fileFrom(folder: string, name: string): DroppedFile {
+  return { name, bytes: readFileSync(resolve(folder, name)) };
+}
+
+/** Drops a file as the operating system would: on the page, or on a part of it. */
+export async function dropFile(page: Page, { name, bytes }: DroppedFile, onto = '.app'): Promise<void> {
+  const transfer = await page.evaluateHandle(
+    ([fileName, base64]) => {
+      const data = new DataTransfer();
+      data.items.add(new File([Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0))], fileName));
+      return data;
+    },
+    [name, Buffer.from(bytes).toString('base64')] as const,
+  );
+  await page.dispatchEvent(onto, 'dragover', { dataTransfer: transfer });
+  await page.dispatchEvent(onto, 'drop', { dataTransfer: transfer });
+}
+
+/** Opens the page and waits until its own engine has computed what is shown. */
+export async function openPage(page: Page): Promise<void> {
+  await page.goto('/');
+  await expect(neuronTable(page)).toBeVisible();
+  await expect(page.getByText('precomputed')).toHaveCount(0);
+}
+
+export function neuronTable(page: Page): Locator {
+  return page.getByTestId('neuron-table');
+}
+
+export interface TableBox {
+  name: string;
+  score: number;
+  box: number[];
+}
+
+/** The table under a pane, opened first as a person would. */
+export async function readBoxes(page: Page, slot: 'snn' | 'ann'): Promise<TableBox[]> {
+  const table = page.getByTestId(`boxes-${slot}`);
+  if (!(await table.isVisible())) {
+    await page.locator('.pane').filter({ has: table }).getByText('Table of boxes').click();
+  }
+  const rows = await table.locator('tbody tr').evaluateAll((elements) =>
+    elements.map((row) => Array.from(row.children, (cell) => cell.textContent ?? '')),
+  );
+  return rows.map(([name = '', score, ...box]) => ({ name, score: Number(score), box: box.map(Number) }));
+}
+
+export function expectSameBoxes(actual: TableBox[], expected: TableBox[], tolerancePx = 0.05): void {
+  expect(actual.map(({ name }) => name)).toEqual(expected.map(({ name }) => name));
+  for (const [index, { score, box }] of expected.entries()) {
+    expect(Math.abs((actual[index]?.score ?? NaN) - score)).toBeLessThan(0.001);
+    box.forEach((side, corner) => expect(Math.abs((actual[index]?.box[corner] ?? NaN) - side)).toBeLessThanOrEqual(tolerancePx));
+  }
+}
+
+export async function openExpected(folder: string): Promise<Checkpoint> {
+  return openCheckpoint(await openAsBlob(resolve(folder, 'expected.safetensors')), quietTask);
+}
+
+/** `detections` of a golden case: x1 y1 x2 y2 score class; classes of golden cases are named class0, class1, ... */
+export async function expectedBoxes(folder: string): Promise<TableBox[]> {
+  const expected = await openExpected(folder);
+  const values = await expected.read('detections', quietTask);
+  return Array.from({ length: values.length / 6 }, (_, index) => {
+    const [x1 = NaN, y1 = NaN, x2 = NaN, y2 = NaN, score = NaN, label = NaN] = values.subarray(index * 6, index * 6 + 6);
+    return { name: `class${label}`, score, box: [x1, y1, x2, y2] };
+  });
+}
