@@ -112,6 +112,13 @@ export default defineConfig(
       'no-console': 'error',
     },
   },
+  {
+    files: ['src/**'],
+    ignores: ['src/base/schema.ts'],
+    rules: {
+      'no-restricted-imports': ['error', { name: 'zod', message: 'Take `z` from base/schema.ts, which sets it up for the content security policy.' }],
+    },
+  },
   { files: ['**/*.mjs'], languageOptions: { globals: { process: 'readonly' } } },
   { files: ['src/cli/**', 'e2e/**'], rules: { 'no-console': 'off' } },
   { files: ['src/**/*.tsx'], extends: [reactHooks.configs.flat.recommended] },

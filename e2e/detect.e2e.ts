@@ -29,15 +29,16 @@ test('the engine soon computes the example itself, and finds the same', async ({
   expectSameBoxes((await readBoxes(page, 'ann')).slice(0, 5), storedAnn.slice(0, 5), 2);
 });
 
-for (const { name, folder, steps } of ownCases) {
+for (const golden of ownCases) {
+  const { name, folder, steps } = golden;
   test(`a dropped checkpoint and picture give PyTorch's boxes: ${name}`, async ({ page }) => {
     await openPage(page);
     await dropFile(page, fileFrom(folder, 'checkpoint.pt'));
-    await expect(page.getByRole('button', { name: /^Model/ })).toContainText('checkpoint.pt');
+    await expect(page.getByRole('button', { name: /Model$/ })).toContainText('checkpoint.pt');
     await dropFile(page, fileFrom(folder, 'input.png'));
     await expect(page.getByText('input.png', { exact: true })).toBeVisible();
     await expect(page.getByText(`SNN (T = ${steps})`)).toBeVisible();
-    const expected = await expectedBoxes(folder);
+    const expected = await expectedBoxes(golden);
     await expect.poll(async () => (await readBoxes(page, 'snn')).length).toBe(expected.length);
     expectSameBoxes(await readBoxes(page, 'snn'), expected);
   });
@@ -48,7 +49,7 @@ for (const { name, folder, steps } of ownCases) {
     await dropFile(page, fileFrom(folder, 'input.png'));
     await expect(page.getByText('input.png', { exact: true })).toBeVisible();
     const layer = 5;
-    await page.getByRole('button', { name: /^Layer/ }).click();
+    await page.getByRole('button', { name: /Layer$/ }).click();
     await page.getByRole('option', { name: new RegExp(`^${layer} ·`) }).click();
     const expected = await openExpected(folder);
     const [, , channels = 0, height = 0, width = 0] = expected.tensors.get(`neuron.${layer}.membrane`)?.shape ?? [];
@@ -56,7 +57,7 @@ for (const { name, folder, steps } of ownCases) {
     const membrane = await expected.read(`neuron.${layer}.membrane`, quietTask);
     const spikes = await expected.read(`neuron.${layer}.spike`, quietTask);
 
-    const heading = await page.getByRole('heading', { name: /^Neuron x/ }).textContent();
+    const heading = await page.getByText(/^Neuron x \d+, y \d+, channel \d+$/).first().textContent();
     const [x = 0, y = 0, channel = 0] = Array.from((heading ?? '').matchAll(/\d+/g), Number);
     const rows = await neuronTable(page).locator('tbody tr').evaluateAll((elements) =>
       elements.map((row) => Array.from(row.children, (cell) => (cell.textContent ?? '').replace('−', '-'))),
@@ -109,7 +110,7 @@ test('threshold and decay change the running network, and one control puts them 
   await page.getByRole('slider', { name: 'Threshold' }).focus();
   for (let press = 0; press < 4; press++) await page.keyboard.press('ArrowRight');
   await expect.poll(async () => readBoxes(page, 'snn')).not.toEqual(trained);
-  await page.getByRole('button', { name: 'As trained' }).click();
+  await page.getByRole('button', { name: 'As trained', exact: true }).click();
   await expect.poll(async () => readBoxes(page, 'snn')).toEqual(trained);
 });
 

@@ -33,7 +33,7 @@ for (const [what, file, code, sentence] of broken) {
     await dropFile(page, file);
     const message = page.locator(`[data-code="${code}"]`);
     await expect(message).toContainText(sentence);
-    await expect(page.getByRole('button', { name: /^Model/ })).toContainText('Blood cells');
+    await expect(page.getByRole('button', { name: /Model$/ })).toContainText('Blood cells');
     expect(await readBoxes(page, 'snn')).toEqual(before);
     // Still working, not only still shown.
     await page.keyboard.press('2');
@@ -49,14 +49,14 @@ test('weights of another network are refused by name', async ({ page }) => {
   const renamed = Buffer.from(checkpoint.toString('latin1').replaceAll('ConcatBlock_ms', 'C3TransformerX'), 'latin1');
   await dropFile(page, { name: 'other.pt', bytes: renamed });
   await expect(page.locator('[data-code="checkpoint/other-network"], [data-code="checkpoint/truncated"]')).toBeVisible();
-  await expect(page.getByRole('button', { name: /^Model/ })).toContainText('Blood cells');
+  await expect(page.getByRole('button', { name: /Model$/ })).toContainText('Blood cells');
 });
 
 test('a cancelled load leaves the previous model, still working', async ({ page }) => {
   await openPage(page);
   const before = await readBoxes(page, 'snn');
   await page.route('**/models/bccd/snn.safetensors*', () => undefined);
-  await page.getByRole('button', { name: /^Model/ }).click();
+  await page.getByRole('button', { name: /Model$/ }).click();
   await page.getByRole('option', { name: /Blood cells/ }).click();
   await page.getByRole('button', { name: 'Cancel' }).click();
   await expect(page.getByRole('progressbar')).toHaveCount(0);
@@ -90,5 +90,5 @@ test('a checkpoint dropped on the ANN pane becomes the twin', async ({ page }) =
   await expect(page.getByText('No ANN twin is loaded')).toBeVisible();
   await dropFile(page, fileFrom(folder, 'checkpoint.pt'), '[data-drop-slot="ann"]');
   await expect(page.getByText('No ANN twin is loaded')).toHaveCount(0);
-  await expect(page.getByRole('button', { name: /^Model/ })).toContainText('checkpoint.pt');
+  await expect(page.getByRole('button', { name: /Model$/ })).toContainText('checkpoint.pt');
 });

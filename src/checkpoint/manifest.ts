@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { z } from '../base/schema';
 import { AppError } from '../base/errors';
 import type { NetworkDescription, RowArgument } from './types';
 

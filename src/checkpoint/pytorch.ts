@@ -1,5 +1,5 @@
 import { configure, BlobReader, ZipReader, type FileEntry } from '@zip.js/zip.js';
-import { z } from 'zod';
+import { z } from '../base/schema';
 import { AppError } from '../base/errors';
 import { throwIfCancelled, type Task } from '../base/progress';
 import { bfloatToFloat, halfToFloat } from './floats';

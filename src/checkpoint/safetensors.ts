@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { z } from '../base/schema';
 import { AppError } from '../base/errors';
 import { throwIfCancelled, type Task } from '../base/progress';
 import { floatToHalf } from './floats';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { z } from '../base/schema';
 import { AppError } from '../base/errors';
 
 /** Parses an option's text with a schema. @throws AppError `usage` */

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { z } from 'zod';
+import { z } from '../base/schema';
 import { AppError } from '../base/errors';
 import type { Task } from '../base/progress';
 import { writePyTorch } from '../checkpoint/exportPyTorch';

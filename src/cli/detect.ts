@@ -8,7 +8,7 @@ import { mode as modeSchema, parseOption, share, wholeNumber } from './arguments
 import { writeDrawing } from './draw';
 import { writeRaw } from './raw';
 import { modelSource, nodeSurroundings, openFile, terminalTask } from './surroundings';
-import { z } from 'zod';
+import { z } from '../base/schema';
 
 /** The paper's number of steps, for checkpoints that do not say what they were trained with. */
 const defaultSteps = 4;

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { z } from '../base/schema';
 import { drawnPictures, showPicture } from './sources';
 import { chooseShippedModel, shippedModels, startEngine } from './models';
 import { startTheme } from './theme';
@@ -11,8 +11,6 @@ const firstLayer = 9;
 
 /** A picture with its precomputed boxes first, then the engine, which soon replaces them by its own. */
 export async function start(): Promise<void> {
-  // zod would otherwise probe for `new Function`, which the content security policy forbids and reports.
-  z.config({ jitless: true });
   startTheme();
   setView({ layer: firstLayer });
   const engineReady = startEngine();

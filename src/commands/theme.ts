@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { z } from '../base/schema';
 import { setView, usePlayground, type PlaygroundState } from '../state/store';
 
 type Theme = PlaygroundState['view']['theme'];

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { z } from '../base/schema';
 import { backendNames } from '../base/backendName';
 import { errorCodes } from '../base/errors';
 import type { LayerTrace } from '../base/trace';
