@@ -133,7 +133,15 @@ const serviceWorker = VitePWA({
   workbox: {
     inlineWorkboxRuntime: true,
     sourcemap: false,
-    globPatterns: ['**/*.{html,js,css,wasm,svg,png,webmanifest}', 'models/**/*.json'],
+    globPatterns: [
+      '**/*.{html,js,css,wasm,svg,png,webmanifest}',
+      'gallery/*',
+      'models/**/*.json',
+      // The model that the page opens with is stored at once, so that the first visit is enough for offline use.
+      'models/bccd/*.safetensors',
+    ],
+    // Weights are asked for with their hash; what is stored has a version of its own.
+    ignoreURLParametersMatching: [/^[0-9a-f]{64}$/],
     // tfjs asks for the address of its multi-threaded program but, without blob workers, never fetches it.
     globIgnores: ['**/*-threaded-simd-*.wasm'],
     maximumFileSizeToCacheInBytes: 20 * megabyte,

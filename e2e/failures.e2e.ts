@@ -54,12 +54,16 @@ test('weights of another network are refused by name', async ({ page }) => {
 
 test('a cancelled load leaves the previous model, still working', async ({ page }) => {
   await openPage(page);
+  await dropFile(page, fileFrom(golden?.folder ?? '', 'checkpoint.pt'));
+  await expect(page.getByRole('button', { name: /Model$/ })).toContainText('checkpoint.pt');
+  await expect.poll(async () => (await readBoxes(page, 'snn')).some(({ name }) => name === 'class0')).toBe(true);
   const before = await readBoxes(page, 'snn');
   await page.route('**/models/bccd/snn.safetensors*', () => undefined);
   await page.getByRole('button', { name: /Model$/ }).click();
   await page.getByRole('option', { name: /Blood cells/ }).click();
   await page.getByRole('button', { name: 'Cancel' }).click();
   await expect(page.getByRole('progressbar')).toHaveCount(0);
+  await expect(page.getByRole('button', { name: /Model$/ })).toContainText('checkpoint.pt');
   expect(await readBoxes(page, 'snn')).toEqual(before);
   await page.keyboard.press('1');
   await expect(page.getByText('SNN (T = 1)')).toBeVisible();

@@ -18,6 +18,8 @@ export default defineConfig({
   use: {
     baseURL: address,
     trace: 'retain-on-failure',
+    // Its cache would answer in place of the routes that tests set; offline.e2e.ts allows it.
+    serviceWorkers: 'block',
     launchOptions: {
       executablePath,
       args: [

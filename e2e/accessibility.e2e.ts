@@ -1,0 +1,55 @@
+import AxeBuilder from '@axe-core/playwright';
+import type { Page } from '@playwright/test';
+import { openPage } from './page';
+import { expect, test } from './support';
+
+const sizes = { desktop: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } } as const;
+
+async function seriousFaults(page: Page): Promise<string[]> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`);
+}
+
+for (const theme of ['light', 'dark'] as const) {
+  for (const [name, viewport] of Object.entries(sizes)) {
+    test(`axe finds nothing serious, and nothing is cut off: ${theme}, ${name}`, async ({ page }) => {
+      await page.setViewportSize(viewport);
+      await page.emulateMedia({ colorScheme: theme });
+      await openPage(page);
+      await page.getByText('Table of boxes').first().click();
+      await page.screenshot({ path: `test-results/screenshots/${theme}-${name}.png` });
+      await page.screenshot({ path: `test-results/screenshots/${theme}-${name}-whole.png`, fullPage: true });
+      expect(await seriousFaults(page)).toEqual([]);
+      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      expect(overflow).toBeLessThanOrEqual(0);
+    });
+  }
+}
+
+test('the list of keys opens and closes by keyboard, and axe finds nothing serious in it', async ({ page }) => {
+  await openPage(page);
+  await page.keyboard.press('?');
+  await expect(page.getByRole('dialog')).toContainText('Play or pause the time steps');
+  expect(await seriousFaults(page)).toEqual([]);
+  await page.keyboard.press('Escape');
+  await expect(page.getByRole('dialog')).toHaveCount(0);
+});
+
+test('everything can be reached with the tab key', async ({ page }) => {
+  await openPage(page);
+  const reached = new Set<string>();
+  for (let press = 0; press < 120; press++) {
+    await page.keyboard.press('Tab');
+    const name = await page.evaluate(() => {
+      const element = document.activeElement;
+      return element === document.body ? undefined : (element?.getAttribute('aria-label') ?? element?.textContent ?? element?.tagName);
+    });
+    if (name === undefined) continue;
+    reached.add(name.trim());
+  }
+  for (const control of ['Open a file…', 'Draw another', 'Play', 'Previous step', 'Help and keys', 'Show the mean', 'Table of boxes']) {
+    expect([...reached].some((name) => name.includes(control)), control).toBe(true);
+  }
+});

@@ -1,0 +1,49 @@
+import { gzipSync } from 'node:zlib';
+import { openPage, readBoxes } from './page';
+import { expect, test } from './support';
+
+/** Bytes of script, gzipped, that the first view may need before the worker. */
+const scriptBudget = 350_000;
+/** The engine may not keep the main thread from answering for longer. */
+const longestTaskMs = 100;
+
+test('the first view needs little script', async ({ page }) => {
+  const scripts = new Map<string, number>();
+  page.on('response', (response) => {
+    if (response.request().resourceType() !== 'script' || /worker-/.test(response.url())) return;
+    void response.body().then((body) => scripts.set(response.url(), gzipSync(body).length));
+  });
+  await page.route('**/models/**', () => undefined);
+  await page.goto('/');
+  await expect(page.getByText('precomputed').first()).toBeVisible();
+  await page.waitForLoadState('load');
+  const fromPage = await page.evaluate(() =>
+    performance.getEntriesByType('resource').filter((entry) => entry.name.endsWith('.js')).map((entry) => entry.name),
+  );
+  await expect.poll(() => fromPage.filter((name) => !/worker-/.test(name) && !scripts.has(name))).toEqual([]);
+  const total = [...scripts.values()].reduce((sum, size) => sum + size, 0);
+  console.log(`First view: ${(total / 1000).toFixed(0)} kB of gzipped script in ${scripts.size} files (at most ${scriptBudget / 1000}).`);
+  expect(scripts.size).toBeGreaterThan(0);
+  expect(total).toBeLessThanOrEqual(scriptBudget);
+});
+
+test('the engine never blocks the main thread', async ({ page }) => {
+  await openPage(page);
+  // From here on the page's own start is over: what is long now is long because the engine works.
+  await page.evaluate(() => {
+    const seen: number[] = [];
+    (window as unknown as { longTasks: number[] }).longTasks = seen;
+    new PerformanceObserver((list) => seen.push(...list.getEntries().map((entry) => entry.duration))).observe({ type: 'longtask' });
+  });
+  const before = await readBoxes(page, 'snn');
+  for (const steps of ['8', '9', '6']) {
+    await page.keyboard.press(steps);
+    await expect(page.getByText(`SNN (T = ${steps})`)).toBeVisible();
+  }
+  await expect.poll(async () => readBoxes(page, 'snn')).not.toEqual(before);
+  await page.waitForTimeout(500);
+  const longTasks = await page.evaluate(() => (window as unknown as { longTasks: number[] }).longTasks);
+  const longest = Math.max(0, ...longTasks);
+  console.log(`Longest task on the main thread while the engine ran: ${longest.toFixed(0)} ms (at most ${longestTaskMs}); ${longTasks.length} over 50 ms.`);
+  expect(longest).toBeLessThanOrEqual(longestTaskMs);
+});
