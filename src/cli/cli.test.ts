@@ -1,0 +1,168 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import sharp from 'sharp';
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi, type MockInstance } from 'vitest';
+import { goldenCases } from '../../e2e/golden';
+import { intersectionOverUnion, type Box } from '../base/geometry';
+import { quietTask } from '../base/progress';
+import { z } from '../base/schema';
+import { openCheckpoint } from '../checkpoint/open';
+import { main } from './main';
+import { openFile } from './surroundings';
+
+const folder = mkdtempSync(join(tmpdir(), 'ems-yolo-cli-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+let output: MockInstance<typeof process.stdout.write>;
+let complaints: MockInstance<typeof process.stderr.write>;
+beforeEach(() => {
+  output = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  complaints = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+});
+afterEach(() => vi.restoreAllMocks());
+
+const written = (stream: MockInstance<typeof process.stdout.write>): string => stream.mock.calls.map(([text]) => String(text)).join('');
+
+/** The contract of the command line, as far as `detect` is concerned. */
+const contract = z.strictObject({
+  model: z.string(),
+  backend: z.string(),
+  steps: z.int(),
+  width: z.int(),
+  height: z.int(),
+  detections: z.array(z.strictObject({ box: z.array(z.number()).length(4), score: z.number(), class: z.int(), name: z.string() })),
+  firingRates: z.array(z.number()),
+  energy: z.strictObject({
+    convention: z.string(),
+    acOpsPerStep: z.number(),
+    macOpsPerStep: z.number(),
+    snnPj: z.number().nullable(),
+    annPj: z.number(),
+  }),
+  timing: z.strictObject({ preprocessMs: z.number(), inferenceMs: z.number(), postprocessMs: z.number() }),
+});
+
+async function detect(...options: string[]): Promise<z.infer<typeof contract>> {
+  expect(await main(['detect', ...options, '--json'])).toBe(0);
+  return contract.parse(JSON.parse(written(output)));
+}
+
+const pictureCases = goldenCases().filter(({ name }) => !name.startsWith('steps-'));
+
+describe('detect', () => {
+  it.each(pictureCases)('prints the boxes of $name and writes its numbers', async ({ folder: source, steps, width, height, firingRates, half }) => {
+    const raw = join(folder, 'raw.safetensors');
+    const result = await detect(
+      ...['--weights', resolve(source, 'checkpoint.pt'), '--input', resolve(source, 'input.png')],
+      ...['--steps', String(steps), '--raw', raw],
+    );
+    expect(result).toMatchObject({ model: 'checkpoint.pt', backend: 'wasm', steps, width, height });
+    const expected = await openCheckpoint(await openFile(resolve(source, 'expected.safetensors')), quietTask);
+    const detections = await expected.read('detections', quietTask);
+    const golden = Array.from({ length: detections.length / 6 }, (_, index) => {
+      const [x1 = 0, y1 = 0, x2 = 0, y2 = 0, score = 0, label = 0] = detections.subarray(index * 6, index * 6 + 6);
+      const clip = (value: number, side: number): number => Math.min(Math.max(value, 0), side);
+      const box: Box = [clip(x1, width), clip(y1, height), clip(x2, width), clip(y2, height)];
+      return { box, score, class: label };
+    });
+    if (half) {
+      for (const { box, class: label } of golden.filter(({ score, box: [x1, y1, x2, y2] }) => score > 0.3 && x2 - x1 > 1 && y2 - y1 > 1)) {
+        const best = result.detections.filter((found) => found.class === label).map((found) => intersectionOverUnion(box, found.box as unknown as Box));
+        expect(Math.max(...best)).toBeGreaterThan(0.9);
+      }
+    } else {
+      expect(result.detections.map((found) => found.class)).toEqual(golden.map((found) => found.class));
+      for (const [index, { box, score }] of golden.entries()) {
+        expect(result.detections[index]?.score).toBeCloseTo(score, 3);
+        box.forEach((side, corner) => expect(Math.abs((result.detections[index]?.box[corner] ?? NaN) - side)).toBeLessThanOrEqual(0.05));
+      }
+    }
+    expect(result.firingRates).toHaveLength(firingRates.length);
+    result.firingRates.forEach((rate, index) => expect(Math.abs(rate - (firingRates[index] ?? NaN))).toBeLessThan(half ? 0.002 : 1e-6));
+
+    const rawFile = await openCheckpoint(await openFile(raw), quietTask);
+    for (const name of half ? ['input', 'raw.0', 'raw.1', 'pred'] : expected.tensors.keys()) {
+      if (name === 'detections') continue;
+      expect(rawFile.tensors.get(name)?.shape, name).toEqual(expected.tensors.get(name)?.shape);
+      const ours = await rawFile.read(name, quietTask);
+      const theirs = await expected.read(name, quietTask);
+      // Decoded boxes multiply the logits' differences by anchors and strides.
+      const tolerance = name === 'pred' ? 0.05 : 1e-3;
+      const worst = theirs.reduce((most, value, index) => Math.max(most, Math.abs(value - (ours[index] ?? NaN))), 0);
+      expect(worst, name).toBeLessThan(half ? 0.5 : tolerance);
+    }
+  });
+
+  it('finds the cells of a drawn smear with the shipped model, spiking and not', async () => {
+    const picture = resolve(import.meta.dirname, '../../public/gallery/smear-1.jpg');
+    for (const mode of ['snn', 'ann']) {
+      output.mockClear();
+      const result = await detect('--weights', 'bccd', '--input', picture, '--size', '256', '--mode', mode);
+      expect(result.detections.filter(({ name }) => name === 'WBC')).toHaveLength(1);
+      expect(result.detections.filter(({ name }) => name === 'RBC').length).toBeGreaterThan(7);
+      expect(result).toMatchObject({ width: 640, height: 480 });
+      // The figures of the model's card.
+      expect(result.energy.acOpsPerStep / 1e6).toBeCloseTo(221, 0);
+      expect(result.energy.macOpsPerStep / 1e6).toBeCloseTo(17, 0);
+      if (mode === 'snn') expect(result.energy.annPj / (result.energy.snnPj ?? NaN)).toBeCloseTo(4.66, 0);
+      else expect(result).toMatchObject({ steps: 1, firingRates: [], energy: { snnPj: null } });
+    }
+  });
+
+  it('draws the boxes into a PNG of the picture’s size', async () => {
+    const [golden] = pictureCases;
+    if (!golden) throw new Error('no golden case');
+    const drawing = join(folder, 'drawing.png');
+    await detect('--weights', resolve(golden.folder, 'checkpoint.pt'), '--input', resolve(golden.folder, 'input.png'), '--draw', drawing);
+    const before = await sharp(resolve(golden.folder, 'input.png')).removeAlpha().raw().toBuffer();
+    const { data, info } = await sharp(drawing).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+    expect([info.width, info.height]).toEqual([golden.width, golden.height]);
+    expect(data.equals(before)).toBe(false);
+  });
+});
+
+describe('convert', () => {
+  it.each(['pt', 'safetensors'])('to .%s and back leaves every value as it was', async (format) => {
+    const [golden] = goldenCases().filter(({ name }) => name === 'resnet34-cat-64');
+    const source = resolve(golden?.folder ?? '', 'checkpoint.pt');
+    const there = join(folder, `there.${format}`);
+    const back = join(folder, `back.${format === 'pt' ? 'safetensors' : 'pt'}`);
+    expect(await main(['convert', source, there])).toBe(0);
+    expect(await main(['convert', there, back])).toBe(0);
+    const [first, last] = [await openCheckpoint(await openFile(source), quietTask), await openCheckpoint(await openFile(back), quietTask)];
+    expect(last.description?.rows).toEqual(first.description?.rows);
+    expect(last.description?.classNames).toEqual(first.description?.classNames);
+    let compared = 0;
+    for (const name of last.tensors.keys()) {
+      expect(await last.read(name, quietTask)).toEqual(await first.read(name, quietTask));
+      compared++;
+    }
+    expect(compared).toBeGreaterThan(100);
+  });
+});
+
+describe('what goes wrong', () => {
+  const failures: [string, string[], number, RegExp][] = [
+    ['no command', [], 2, /Usage/],
+    ['an unknown command', ['paint'], 2, /Usage/],
+    ['an unknown option', ['detect', '--speed', '9'], 2, /\[usage\]/],
+    ['no weights', ['detect', '--input', 'a.png'], 2, /--weights/],
+    ['too many steps', ['detect', '--weights', 'bccd', '--input', 'a.png', '--steps', '17'], 2, /--steps is 17/],
+    ['a size that is no multiple of 32', ['detect', '--weights', 'bccd', '--input', 'a.png', '--size', '100'], 2, /multiple of 32/],
+    ['a picture that is not there', ['detect', '--weights', 'bccd', '--input', 'nowhere.png'], 1, /nowhere\.png cannot be read.*\[input\/unreadable\]/s],
+    ['a format that cannot be written', ['convert', 'a.pt', 'a.onnx'], 2, /\.pt or \.safetensors/],
+  ];
+  it.each(failures)('%s', async (_, args, code, sentence) => {
+    expect(await main(args)).toBe(code);
+    expect(written(complaints)).toMatch(sentence);
+    expect(written(output)).toBe('');
+  });
+
+  it('a picture that is none', async () => {
+    const path = join(folder, 'none.png');
+    writeFileSync(path, 'not a picture');
+    expect(await main(['detect', '--weights', 'bccd', '--input', path])).toBe(1);
+    expect(written(complaints)).toMatch(/\[input\/unreadable\]/);
+  });
+});

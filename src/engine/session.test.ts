@@ -1,0 +1,134 @@
+import { openAsBlob } from 'node:fs';
+import { resolve } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { goldenCases } from '../../e2e/golden';
+import type { Picture } from '../base/picture';
+import { quietTask, type Progress } from '../base/progress';
+import { drawSmear } from '../input/frames/smear';
+import { openBackend, type Backend } from '../tensor/backend';
+import type { Frame, RunSettings } from './protocol';
+import { Session, type Surroundings } from './session';
+
+const models = resolve(import.meta.dirname, '../../models');
+const surroundings: Surroundings = {
+  readModelFile: (path) => openAsBlob(resolve(models, path)),
+  decodePicture: () => Promise.reject(new Error('The pictures of these tests are decoded already.')),
+  encodePicture: ({ data }) => Promise.resolve(new Blob([new Uint8Array(data)])),
+};
+
+const settings: RunSettings = { steps: 4, decay: 0.25, threshold: 0.5, inputSize: 'native' };
+const display = { confidence: 0.25, iou: 0.45 };
+const shipped = { kind: 'shipped', name: 'bccd' } as const;
+
+function small(picture: Picture, side: number): Picture {
+  const data = new Uint8Array(side * side * 3);
+  for (let y = 0; y < side; y++) {
+    const from = ((y + 60) * picture.width + 80) * 3;
+    data.set(picture.data.subarray(from, from + side * 3), y * side * 3);
+  }
+  return { width: side, height: side, data };
+}
+
+const frame = (id: string, image: Picture = small(drawSmear(1), 64)): Frame => ({
+  id,
+  image: { ...image, data: new Uint8Array(image.data) },
+});
+
+let backend: Backend;
+beforeAll(async () => {
+  backend = await openBackend({ preference: 'wasm', wasmPaths: undefined, avoid: [] });
+});
+
+async function loaded(): Promise<Session> {
+  const session = new Session(backend, surroundings);
+  await session.load({ slot: 'snn', source: shipped }, quietTask);
+  return session;
+}
+
+describe('a session', () => {
+  it('leaves tensors and memory where they were after 200 frames', { timeout: 180_000 }, async () => {
+    const session = await loaded();
+    const run = async (index: number): Promise<{ tensors: number; bytes: number }> => {
+      const shared = { slot: 'snn' as const, frame: frame(`frame ${index}`), settings };
+      await session.detect({ ...shared, ...display }, quietTask);
+      if (index % 10 === 0) await session.trace({ ...shared, layer: index % 21 }, quietTask);
+      return session.memory();
+    };
+    const first = await run(0);
+    expect(first.tensors).toBeGreaterThan(50);
+    for (let index = 1; index < 200; index++) expect(await run(index)).toEqual(first);
+    session.unload({ slot: 'snn' });
+    expect(session.memory().tensors).toBe(0);
+  });
+
+  it('shows boxes after each step, the last of them those of the whole run', async () => {
+    const session = await loaded();
+    const picture = drawSmear(1);
+    const request = { slot: 'snn' as const, ...display, frame: frame('smear', picture) };
+    const result = await session.detect({ ...request, settings: { ...settings, inputSize: 256 } }, quietTask);
+    expect(result.detectionsPerStep).toHaveLength(4);
+    expect(result.layers).toHaveLength(21);
+    for (const rates of result.firingRates) expect(rates).toHaveLength(4);
+    // After two steps of four a run of two steps has seen the same.
+    const two = await session.detect({ ...request, settings: { ...settings, inputSize: 256, steps: 2 } }, quietTask);
+    expect(two.detectionsPerStep.at(-1)?.map(({ name }) => name)).toEqual(result.detectionsPerStep[1]?.map(({ name }) => name));
+    session.unload({ slot: 'snn' });
+  });
+
+  it.each([1, 3, 16])('runs with T = %i', async (steps) => {
+    const session = await loaded();
+    const { trace } = await session.trace({ slot: 'snn', frame: frame('t'), settings: { ...settings, steps }, layer: 4 }, quietTask);
+    expect(trace.steps).toBe(steps);
+    expect(trace.membrane).toHaveLength(steps * trace.height * trace.width * trace.channels);
+    expect(trace.membrane.some((value) => value > trace.threshold)).toBe(true);
+    expect(trace.emitted).toEqual(trace.membrane.map((value) => (value > trace.threshold ? 1 : 0)));
+    session.unload({ slot: 'snn' });
+  });
+
+  it('takes the twin by one switch: ReLU everywhere, one pass, no firing rates', async () => {
+    const session = new Session(backend, surroundings);
+    const model = await session.load({ slot: 'ann', source: shipped }, quietTask);
+    expect(model.mode).toBe('ann');
+    const request = { slot: 'ann' as const, frame: frame('ann'), settings };
+    const result = await session.detect({ ...request, ...display }, quietTask);
+    expect(result.steps).toBe(1);
+    expect(result.firingRates.every((rates) => rates === null)).toBe(true);
+    const { trace } = await session.trace({ ...request, layer: 4 }, quietTask);
+    expect(trace.emits).toBe('values');
+    expect(trace.emitted).toEqual(trace.membrane.map((value) => Math.max(value, 0)));
+    session.unload({ slot: 'ann' });
+  });
+
+  it('keeps the model that it has when a load fails or is cancelled, and leaves nothing behind', async () => {
+    const session = await loaded();
+    const before = session.memory();
+    const broken = { slot: 'snn' as const, source: { kind: 'file' as const, name: 'broken.pt', blob: new Blob(['PK\u0003\u0004 cut off']) } };
+    await expect(session.load(broken, quietTask)).rejects.toMatchObject({ code: 'checkpoint/truncated' });
+
+    const [golden] = goldenCases();
+    const source = { kind: 'file' as const, name: 'golden.pt', blob: await openAsBlob(resolve(golden?.folder ?? '', 'checkpoint.pt')) };
+    const controller = new AbortController();
+    const seen: Progress[] = [];
+    const task = {
+      signal: controller.signal,
+      report: (progress: Progress) => {
+        seen.push(progress);
+        if (progress.label === 'Loading weights' && progress.done > (progress.total ?? 0) / 2) controller.abort();
+      },
+    };
+    await expect(session.load({ slot: 'snn', source }, task)).rejects.toMatchObject({ code: 'cancelled' });
+    expect(seen.every(({ total }) => total !== undefined && total > 0)).toBe(true);
+    expect(session.memory()).toEqual(before);
+    const result = await session.detect({ slot: 'snn', frame: frame('after'), settings, ...display }, quietTask);
+    expect(result.model).toBe('bccd');
+    session.unload({ slot: 'snn' });
+  });
+
+  it('says what is missing', async () => {
+    const session = new Session(backend, surroundings);
+    await expect(session.detect({ slot: 'snn', frame: frame('x'), settings, ...display }, quietTask)).rejects.toMatchObject({ code: 'engine/no-model' });
+    await session.load({ slot: 'snn', source: shipped }, quietTask);
+    await expect(session.trace({ slot: 'snn', frame: frame('x'), settings, layer: 99 }, quietTask)).rejects.toMatchObject({ code: 'network/invalid-settings' });
+    session.unload({ slot: 'snn' });
+  });
+});
