@@ -1,5 +1,5 @@
 import { useEffect, useState, type ReactNode } from 'react';
-import { openFile } from '../commands/sources';
+import { openFile, openFiles } from '../commands/sources';
 
 /** The whole page takes dropped and pasted files; onto the ANN's pane, a checkpoint is the twin. */
 export function DropTarget({ children }: { children: ReactNode }) {
@@ -27,9 +27,8 @@ export function DropTarget({ children }: { children: ReactNode }) {
       onDrop={(event) => {
         event.preventDefault();
         setOver(false);
-        const [file] = event.dataTransfer.files;
         const onTwin = event.target instanceof Element && event.target.closest('[data-drop-slot="ann"]') !== null;
-        if (file) void openFile(file, onTwin ? 'ann' : 'snn');
+        void openFiles([...event.dataTransfer.files], onTwin ? 'ann' : 'snn');
       }}
     >
       {children}

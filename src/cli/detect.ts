@@ -33,7 +33,7 @@ export async function detectCommand(args: string[]): Promise<void> {
   const text = z.string().min(1, 'a file is needed');
   const weights = parseOption('weights', options.weights, text);
   const input = parseOption('input', options.input, text);
-  const slot = parseOption('mode', options.mode, modeSchema);
+  const modeAsked = parseOption('mode', options.mode, modeSchema);
   const confidence = parseOption('conf', options.conf, share);
   const iou = parseOption('iou', options.iou, share);
   const preference = parseOption('backend', options.backend, z.enum(['auto', 'wasm', 'reference']));
@@ -45,7 +45,8 @@ export async function detectCommand(args: string[]): Promise<void> {
   const source = await modelSource(weights);
   const backend = await openBackend({ preference, wasmPaths: undefined, avoid: [] });
   const session = new Session(backend, nodeSurroundings);
-  const model = await session.load({ slot, source }, task);
+  const model = await session.load({ slot: modeAsked, source }, task);
+  const slot = model.mode;
   const settings: RunSettings = { steps: stepsAsked ?? model.steps ?? defaultSteps, ...trainedNeuron, inputSize };
   const result = await session.detect({ slot, frame, settings, confidence, iou }, task);
   if (options.raw !== undefined) await writeRaw(options.raw, await session.record({ slot, frame, settings }, task));

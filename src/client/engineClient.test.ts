@@ -20,7 +20,7 @@ class FakeWorker implements WorkerLike {
     }
     this.received.push({ id: message.id, kind: message.kind as RequestKind, payload: message.payload });
     if (message.kind === 'open') this.answer(message.id, { name: this.backend(), label: '', reason: '' });
-    if (message.kind === 'load') this.answer(message.id, { name: 'model' });
+    if (message.kind === 'load') this.answer(message.id, { name: 'model', mode: 'snn' });
   }
 
   terminate(): void {

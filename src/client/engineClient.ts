@@ -91,8 +91,8 @@ export class EngineClient {
     await this.ready;
     const value = await this.send(kind, payload, task, false);
     if (kind === 'load') {
-      const load = payload as RequestPayload<'load'>;
-      this.loaded.set(load.slot, load);
+      const { mode } = value as ResponseOf['load'];
+      this.loaded.set(mode, payload as RequestPayload<'load'>);
     } else if (kind === 'unload') {
       this.loaded.delete((payload as RequestPayload<'unload'>).slot);
     }

@@ -1,5 +1,5 @@
 import { engine } from '../state/engine';
-import { usePlayground, type BackendPreference, type ModelSource, type Slot } from '../state/store';
+import { usePlayground, type BackendPreference, type ModelDescription, type ModelSource, type Slot } from '../state/store';
 import { rerun, setRun } from './run';
 import { underWay } from './work';
 
@@ -37,8 +37,9 @@ export async function chooseShippedModel(name: string): Promise<void> {
  * a network that is gone, and goes too.
  */
 export async function loadCheckpointFile(slot: Slot, file: File): Promise<void> {
-  if (!(await load(slot, { kind: 'file', name: file.name, blob: file }))) return;
-  if (slot === 'snn') await dropForeignTwin();
+  const loaded = await load(slot, { kind: 'file', name: file.name, blob: file });
+  if (!loaded) return;
+  if (loaded.mode === 'snn') await dropForeignTwin();
   rerun();
 }
 
@@ -53,10 +54,9 @@ async function dropForeignTwin(): Promise<void> {
 }
 
 /** Nothing changes on the page before the whole model is there. */
-async function load(slot: Slot, source: ModelSource): Promise<boolean> {
+async function load(slot: Slot, source: ModelSource): Promise<ModelDescription | undefined> {
   const label = `Loading the ${slot.toUpperCase()}`;
   const model = await underWay('load', label, (task) => engine.request('load', { slot, source }, task));
-  if (!model) return false;
-  usePlayground.setState(({ models }) => ({ models: { ...models, [slot]: model } }));
-  return true;
+  if (model) usePlayground.setState(({ models }) => ({ models: { ...models, [model.mode]: model } }));
+  return model;
 }

@@ -32,7 +32,18 @@ export async function showPicture(
   rerun();
 }
 
-/** What was dropped, pasted or chosen: a checkpoint, else a picture. Only the first of several is taken. */
+/** Everything that was dropped at once, checkpoints first, so that a picture beside them is run with them. */
+export async function openFiles(files: readonly File[], slot: 'snn' | 'ann'): Promise<void> {
+  const pictures: File[] = [];
+  for (const file of files) {
+    if (await isPicture(file)) pictures.push(file);
+    else await openFile(file, slot);
+  }
+  const last = pictures.at(-1);
+  if (last) await openFile(last);
+}
+
+/** What was pasted or chosen: a checkpoint, else a picture. */
 export async function openFile(file: File, slot: 'snn' | 'ann' = 'snn'): Promise<void> {
   if (await isPicture(file)) await showPicture(file, { title: file.name, origin: 'Your file', originUrl: undefined });
   else await loadCheckpointFile(slot, file);

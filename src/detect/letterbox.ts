@@ -42,7 +42,7 @@ export function placeInto({ width, height }: Size, input: Size): LetterboxPlacem
 
 /**
  * The network's input for a picture: `[1, input.height, input.width, 3]`, RGB in [0, 1].
- * Bilinear with half-pixel centres, edges repeated, no smoothing before shrinking, rounded to 8 bits as the picture was.
+ * Bilinear with half-pixel centres, edges repeated, no smoothing before shrinking.
  */
 export function letterbox(picture: Picture, placement: LetterboxPlacement): Float32Array {
   const { input, scaled, left, top } = placement;
@@ -62,7 +62,7 @@ export function letterbox(picture: Picture, placement: LetterboxPlacement): Floa
       for (let channel = 0; channel < 3; channel++) {
         const above = mix(data[a + channel] ?? 0, data[b + channel] ?? 0, column.weight);
         const below = mix(data[c + channel] ?? 0, data[d + channel] ?? 0, column.weight);
-        values[target++] = Math.round(mix(above, below, row.weight)) / 255;
+        values[target++] = mix(above, below, row.weight) / 255;
       }
     }
   }

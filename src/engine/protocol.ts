@@ -98,6 +98,7 @@ export type BlockDescription = z.infer<typeof blockSchema>;
 
 export interface ModelDescription {
   name: string;
+  /** Which slot it was loaded into: a file that says what it is decides for itself. */
   mode: NetworkMode;
   classNames: readonly string[];
   parameters: number;

@@ -68,13 +68,15 @@ export class Session {
 
   /** Loads a network; the one that was in the slot stays until the new one is complete. */
   async load({ slot, source }: RequestPayload<'load'>, task: Task): Promise<ModelDescription> {
-    const { blob, name, manifest, mode } = await this.locate(slot, source, task);
+    const { blob, name, manifest } = await this.locate(slot, source, task);
     const checkpoint = await openCheckpoint(blob, task);
     const network = await Network.load(checkpoint, this.backend.operations, task);
-    this.unload({ slot });
+    // A file that says which of the two it is goes where it belongs, wherever it was dropped.
+    const mode = checkpoint.mode ?? slot;
+    this.unload({ slot: mode });
     const description: ModelDescription = {
       name,
-      mode: mode ?? checkpoint.mode ?? slot,
+      mode,
       classNames: network.graph.description.classNames,
       parameters: parameterCount(network.graph),
       neuronLayers: network.graph.layers.length,
@@ -82,7 +84,7 @@ export class Session {
       steps: manifest?.steps,
       source: manifest?.source,
     };
-    this.models.set(slot, { network, description });
+    this.models.set(mode, { network, description });
     return description;
   }
 
@@ -166,7 +168,7 @@ export class Session {
   }
 
   private async locate(slot: Slot, source: ModelSource, task: Task): Promise<LocatedModel> {
-    if (source.kind === 'file') return { blob: source.blob, name: source.name, manifest: undefined, mode: undefined };
+    if (source.kind === 'file') return { blob: source.blob, name: source.name, manifest: undefined };
     const { name } = source;
     const manifestFile = await this.surroundings.readModelFile(`${name}/manifest.json`, task);
     const manifest = parseManifest(await manifestFile.text());
@@ -180,7 +182,7 @@ export class Session {
     }
     const blob = await this.surroundings.readModelFile(`${name}/${weights.file}`, task, weights.sha256);
     await verifySha256(blob, weights.sha256);
-    return { blob, name, manifest, mode: slot };
+    return { blob, name, manifest };
   }
 
   private model(slot: Slot): LoadedModel {
@@ -254,8 +256,6 @@ interface LocatedModel {
   blob: Blob;
   name: string;
   manifest: Manifest | undefined;
-  /** A shipped model says which network it is; a file is what the slot says, unless it says otherwise itself. */
-  mode: NetworkMode | undefined;
 }
 
 export interface Recording {
