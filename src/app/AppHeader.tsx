@@ -44,7 +44,9 @@ export function AppHeader({ onHelp }: { onHelp: () => void }) {
           label="Backend"
           hideLabel
           choices={backendChoices.map((choice) =>
-            choice.id === preference && backend ? { ...choice, label: `${choice.label}: ${backend.label}`, description: backend.reason } : choice,
+            choice.id === preference && backend
+              ? { ...choice, label: choice.id === 'auto' ? `Automatic: ${backend.label}` : backend.label, description: backend.reason }
+              : choice,
           )}
           value={preference}
           onChange={(id) => void chooseBackend(id)}

@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest';
+import { ReferenceOperations } from '../tensor/reference';
+import type { Backend } from '../tensor/backend';
+import { MessageHandler } from './messages';
+import type { FromWorker } from './protocol';
+import type { Surroundings } from './session';
+
+function setUp(backend: Partial<Backend> = {}) {
+  const posted: FromWorker[] = [];
+  let release: (blob: Blob) => void = () => undefined;
+  const surroundings: Surroundings = {
+    readModelFile: () => new Promise((resolve) => (release = resolve)),
+    decodePicture: () => Promise.reject(new Error('no picture')),
+    encodePicture: () => Promise.resolve(new Blob(['picture'])),
+  };
+  const handler = new MessageHandler(surroundings, undefined, (message) => posted.push(message), () =>
+    Promise.resolve({
+      choice: { name: 'reference', label: 'Reference', reason: 'For the test.' },
+      operations: new ReferenceOperations(),
+      lost: new Promise(() => undefined),
+      memory: () => ({ tensors: 0, bytes: 0 }),
+      ...backend,
+    }),
+  );
+  const ask = (id: number, kind: string, payload: unknown): void => handler.receive({ type: 'request', id, kind, payload });
+  const open = (): void => ask(1, 'open', { preference: 'auto', avoid: [] });
+  const answered = async (id: number): Promise<FromWorker | undefined> => {
+    for (let turn = 0; turn < 50; turn++) {
+      const answer = posted.find((message) => 'id' in message && message.id === id && message.type !== 'progress');
+      if (answer) return answer;
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    return undefined;
+  };
+  return { handler, posted, ask, open, answered, release: (blob: Blob) => release(blob) };
+}
+
+describe('messages to the engine', () => {
+  it('are answered under their number', async () => {
+    const { ask, open, answered } = setUp();
+    open();
+    ask(2, 'memory', {});
+    expect(await answered(1)).toMatchObject({ type: 'result', value: { name: 'reference' } });
+    expect(await answered(2)).toEqual({ type: 'result', id: 2, value: { tensors: 0, bytes: 0 } });
+  });
+
+  it('get a coded error when they cannot be served', async () => {
+    const { ask, open, answered } = setUp();
+    ask(7, 'memory', {});
+    expect(await answered(7)).toMatchObject({ type: 'error', error: { code: 'internal' } });
+    open();
+    ask(2, 'detect', { slot: 'snn' });
+    expect(await answered(2)).toMatchObject({ type: 'error', error: { code: 'internal' } });
+    ask(3, 'constructor', {});
+    expect(await answered(3)).toMatchObject({ type: 'error', error: { code: 'internal' } });
+    ask(4, 'trace', { slot: 'snn', frame: { id: 'x', image: new Blob() }, settings: { steps: 17, decay: 0.25, threshold: 0.5, inputSize: 'native' }, layer: 0 });
+    expect(await answered(4)).toMatchObject({ type: 'error' });
+  });
+
+  it('wait for each other, and a waiting one can be cancelled', async () => {
+    const { handler, ask, open, answered, release } = setUp();
+    open();
+    ask(2, 'load', { slot: 'snn', source: { kind: 'shipped', name: 'bccd' } });
+    ask(3, 'memory', {});
+    await answered(1);
+    expect(await answered(3)).toBeUndefined();
+    handler.receive({ type: 'cancel', id: 3 });
+    release(new Blob(['no manifest']));
+    expect(await answered(2)).toMatchObject({ type: 'error', error: { code: 'checkpoint/malformed' } });
+    expect(await answered(3)).toMatchObject({ type: 'error', error: { code: 'cancelled' } });
+  });
+
+  it('end with a word when the device is gone', async () => {
+    let lose: (reason: string) => void = () => undefined;
+    const { posted, open, answered } = setUp({ lost: new Promise((resolve) => (lose = resolve)) });
+    open();
+    await answered(1);
+    lose('driver reset');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(posted).toContainEqual({ type: 'lost', reason: 'driver reset' });
+  });
+});
