@@ -37,11 +37,12 @@ describe('a checkpoint against its network', () => {
     );
   });
 
-  it('is recognised by its tensors where it carries no rows', () => {
-    const graph = graphOfCheckpoint({ ...whole, description: undefined });
-    expect(graph.description.rows).toEqual(whole.description?.rows);
-    expect(graph.description.widthMultiple).toBe(whole.description?.widthMultiple);
-    expect(graph.description.classNames).toHaveLength(whole.description?.classNames.length ?? 0);
+  it.each(goldenCases())('is recognised by its tensors where it carries no rows: $name', async ({ folder }) => {
+    const checkpoint = await openCheckpoint(await openAsBlob(resolve(folder, 'checkpoint.pt')), quietTask);
+    const { description } = graphOfCheckpoint({ ...checkpoint, description: undefined });
+    expect(description.rows).toEqual(checkpoint.description?.rows);
+    expect(description.widthMultiple).toBe(checkpoint.description?.widthMultiple);
+    expect(description.classNames).toHaveLength(checkpoint.description?.classNames.length ?? 0);
   });
 
   it('is refused where its tensors fit no released network', () => {
