@@ -110,7 +110,9 @@ class Pickler {
     const encoded = new TextEncoder().encode(text);
     const length = new DataView(new ArrayBuffer(4));
     length.setUint32(0, encoded.length, true);
-    this.bytes.push(0x58, ...new Uint8Array(length.buffer), ...encoded); // BINUNICODE
+    this.bytes.push(0x58, ...new Uint8Array(length.buffer)); // BINUNICODE
+    // Not spread: the rows of a deep network are more bytes than a call takes arguments.
+    for (const byte of encoded) this.bytes.push(byte);
   }
 }
 

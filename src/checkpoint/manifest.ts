@@ -4,9 +4,12 @@ import type { NetworkDescription, RowArgument } from './types';
 
 /** What `models/NAME/manifest.json` says about a shipped network. */
 
-const argumentSchema: z.ZodType<RowArgument> = z.lazy(() =>
-  z.union([z.number(), z.string(), z.boolean(), z.null(), z.array(argumentSchema).max(64)]),
-);
+const scalarSchema = z.union([z.number(), z.string().max(200), z.boolean(), z.null()]);
+/** Lists of lists (anchors) are the deepest; a schema without end would follow a hostile file until the stack is full. */
+export const rowArgumentSchema: z.ZodType<RowArgument> = z.union([
+  scalarSchema,
+  z.array(z.union([scalarSchema, z.array(scalarSchema).max(64)])).max(64),
+]);
 
 export const networkDescriptionSchema: z.ZodType<NetworkDescription> = z.object({
   rows: z
@@ -15,7 +18,7 @@ export const networkDescriptionSchema: z.ZodType<NetworkDescription> = z.object(
         from: z.array(z.int()).min(1).max(32),
         repeats: z.int().positive().max(100),
         block: z.string().max(100),
-        args: z.array(argumentSchema).max(32),
+        args: z.array(rowArgumentSchema).max(32),
       }),
     )
     .min(1)

@@ -1,7 +1,7 @@
 import { AppError } from '../base/errors';
 import type { Task } from '../base/progress';
-import { openPyTorch, truncated } from './pytorch';
-import { openSafetensors } from './safetensors';
+import { openPyTorch } from './pytorch';
+import { openSafetensors, truncated } from './safetensors';
 import type { Checkpoint } from './types';
 
 /** torch.save before version 1.6: a pickle of this number comes first. */
@@ -12,7 +12,7 @@ const legacyMagic = [0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20]
  * @throws AppError `checkpoint/*`, `cancelled`
  */
 export async function openCheckpoint(blob: Blob, task: Task): Promise<Checkpoint> {
-  const head = new Uint8Array(await blob.slice(0, 512).arrayBuffer());
+  const head = await firstBytes(blob);
   const starts = (signature: readonly number[], at = 0): boolean => signature.every((byte, index) => head[at + index] === byte);
   if (head.length === 0) {
     throw notACheckpoint('The file is empty.', 'Download or save it again.');
@@ -60,8 +60,16 @@ export async function openCheckpoint(blob: Blob, task: Task): Promise<Checkpoint
   throw notACheckpoint('The file is not a checkpoint of a kind that is known here.', 'Choose a .pt file that torch.save wrote, or a .safetensors file.');
 }
 
-function notACheckpoint(message: string, remedy: string): AppError {
-  return new AppError('checkpoint/not-a-checkpoint', message, remedy);
+async function firstBytes(blob: Blob): Promise<Uint8Array> {
+  try {
+    return new Uint8Array(await blob.slice(0, 512).arrayBuffer());
+  } catch (cause) {
+    throw notACheckpoint('The file cannot be read: it was moved, or it is a folder.', 'Choose the file again.', cause);
+  }
+}
+
+function notACheckpoint(message: string, remedy: string, cause?: unknown): AppError {
+  return new AppError('checkpoint/not-a-checkpoint', message, remedy, cause);
 }
 
 /** Whether the first 8 bytes can be the length of a header inside of the file. */
@@ -78,6 +86,7 @@ function looksLikeTar(head: Uint8Array): boolean {
   return /^[0-7 ]{6,7}[\0 ]/.test(octal) && /^[0-7 ]{6,7}[\0 ]/.test(checksum);
 }
 
+/** ASCII or UTF-8. */
 function isText(head: Uint8Array): boolean {
   return head.every((byte) => byte >= 0x20 || byte === 0x09 || byte === 0x0a || byte === 0x0d);
 }

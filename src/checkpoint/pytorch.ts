@@ -3,8 +3,9 @@ import { z } from '../base/schema';
 import { AppError } from '../base/errors';
 import { throwIfCancelled, type Task } from '../base/progress';
 import { bfloatToFloat, halfToFloat } from './floats';
+import { rowArgumentSchema } from './manifest';
 import type { Checkpoint, NetworkDescription, StoredType, TensorEntry } from './types';
-import { PersistentId, PickledName, PickledObject, unpickle, type PickledValue } from './unpickle';
+import { PersistentId, PickledName, PickledObject, printable, unpickle, type PickledValue } from './unpickle';
 
 /**
  * Official checkpoints: a zip of a pickle (`NAME/data.pkl`) and of raw little-endian storages (`NAME/data/KEY`).
@@ -15,8 +16,8 @@ configure({ useWebWorkers: false });
 
 /** A released checkpoint's is below 1 MB. */
 const maximumPickleBytes = 64 * 1024 * 1024;
-/** One tensor; the largest of EMS-YOLO has 5 million. */
-const maximumElements = 200_000_000;
+/** One tensor, and one storage; the largest of EMS-YOLO has 5 million. */
+const maximumElements = 100_000_000;
 /** Modules in modules; the released networks nest 6 deep. */
 const maximumDepth = 40;
 /** Modules, parameters and settings that are looked at: a few references to references could otherwise stand for billions. */
@@ -25,8 +26,9 @@ const maximumVisits = 200_000;
 /** Counts what is looked at, and refuses to go on without end. */
 class Budget {
   private left = maximumVisits;
-  spend(depth: number): void {
-    if (depth > maximumDepth || --this.left < 0) throw malformed('its objects are nested without end');
+  spend(visits: number, depth: number): void {
+    this.left -= visits;
+    if (depth > maximumDepth || this.left < 0) throw malformed('its objects are nested without end');
   }
 }
 
@@ -62,9 +64,9 @@ const knownNames = new Set([
   'torch._utils._rebuild_parameter',
   'torch.Size',
   'torch.device',
-  // best_fitness is often a numpy number.
-  'numpy.core.multiarray.scalar',
-  'numpy._core.multiarray.scalar',
+  // best_fitness: the released training script saves it as an array of one number.
+  ...['numpy.core.multiarray', 'numpy._core.multiarray'].flatMap((module) => [`${module}.scalar`, `${module}._reconstruct`]),
+  'numpy.ndarray',
   'numpy.dtype',
   '_codecs.encode',
 ]);
@@ -86,7 +88,7 @@ function acceptsName(name: string): boolean {
   if (knownNames.has(name)) return true;
   if (/^torch\.nn\.modules\.[a-z_]+\.[A-Za-z0-9]+$/.test(name)) return true;
   if (/^torch\.[A-Za-z0-9]+Storage$/.test(name)) return Object.hasOwn(storageTypes, name.slice('torch.'.length));
-  if (/^(models|ultralytics|yolov\d*|torchvision|timm|detectron2|mmdet)\./.test(name)) throw otherNetwork(`a ${name.slice(0, 120)}`);
+  if (/^(models|ultralytics|yolov\d*|torchvision|timm|detectron2|mmdet)\./.test(name)) throw otherNetwork(`a ${printable(name)}`);
   return false;
 }
 
@@ -163,7 +165,7 @@ export async function openPyTorch(blob: Blob, task: Task): Promise<Checkpoint> {
 export function missingTensor(name: string): AppError {
   return new AppError(
     'checkpoint/missing-tensor',
-    `The checkpoint has no tensor ${name}.`,
+    `The checkpoint has no tensor ${printable(name)}.`,
     'Save the whole model again, or check that nothing was removed from the file.',
   );
 }
@@ -178,7 +180,7 @@ async function zipEntries(blob: Blob): Promise<Map<string, FileEntry>> {
   }
 }
 
-export function truncated(cause?: unknown): AppError {
+function truncated(cause?: unknown): AppError {
   return new AppError(
     'checkpoint/truncated',
     'The checkpoint is cut off or damaged: its table of contents at the end is missing or wrong.',
@@ -191,7 +193,7 @@ function notACheckpoint(entries: ReadonlyMap<string, FileEntry>): AppError {
   const first = entries.keys().next().value;
   return new AppError(
     'checkpoint/not-a-checkpoint',
-    `The file is a zip archive without a checkpoint in it${first === undefined ? '' : ` (it begins with ${first.slice(0, 80)})`}.`,
+    `The file is a zip archive without a checkpoint in it${first === undefined ? '' : ` (it begins with ${printable(first)})`}.`,
     'Choose a .pt file that torch.save wrote, or a .safetensors file.',
   );
 }
@@ -217,9 +219,7 @@ const yamlSchema = z.object({
   head: z.array(z.unknown()).max(1000),
 });
 
-type Argument = number | string | boolean | null | Argument[];
-const argumentSchema: z.ZodType<Argument> = z.lazy(() => z.union([z.number(), z.string(), z.boolean(), z.null(), z.array(argumentSchema).max(64)]));
-const rowSchema = z.tuple([z.union([z.int(), z.array(z.int()).min(1).max(32)]), z.int().positive().max(100), z.string().max(100), z.array(argumentSchema).max(32)]);
+const rowSchema = z.tuple([z.union([z.int(), z.array(z.int()).min(1).max(32)]), z.int().positive().max(100), z.string().max(100), z.array(rowArgumentSchema).max(32)]);
 const namesSchema = z.array(z.string().max(200)).min(1).max(10000);
 
 interface Interpreted {
@@ -276,15 +276,19 @@ function collectTensors(
   tensors: Map<string, StridedTensor>,
   budget: Budget,
 ): void {
-  budget.spend(depth);
+  budget.spend(1, depth);
   const state = dictOf(module.state);
   for (const part of ['_parameters', '_buffers']) {
-    for (const [key, value] of dictOf(state?.get(part) ?? null) ?? []) {
+    const values = dictOf(state?.get(part) ?? null);
+    budget.spend(values?.size ?? 0, depth);
+    for (const [key, value] of values ?? []) {
       const tensor = typeof key === 'string' ? tensorOf(prefix + key, value) : undefined;
       if (tensor) tensors.set(tensor.name, tensor);
     }
   }
-  for (const [key, value] of dictOf(state?.get('_modules') ?? null) ?? []) {
+  const children = dictOf(state?.get('_modules') ?? null);
+  budget.spend(children?.size ?? 0, depth);
+  for (const [key, value] of children ?? []) {
     if (typeof key === 'string' && value instanceof PickledObject) collectTensors(value, `${prefix}${key}.`, depth + 1, tensors, budget);
   }
 }
@@ -329,15 +333,17 @@ function jsonOf(text: string): unknown {
 function listOfNames(names: PickledValue): unknown {
   const dict = dictOf(names);
   if (!dict) return plain(names, new Budget());
-  return [...dict].sort(([a], [b]) => Number(a) - Number(b)).map(([, name]) => name);
+  const indices = [...dict.keys()].filter((index) => typeof index === 'number');
+  return indices.sort((a, b) => a - b).map((index) => dict.get(index));
 }
 
 /** Dicts of strings as objects without a prototype, so that `__proto__` is a key like any other. */
 function plain(value: PickledValue, budget: Budget, depth = 0): unknown {
-  budget.spend(depth);
+  budget.spend(1, depth);
   if (Array.isArray(value)) return value.map((item) => plain(item, budget, depth + 1));
   const dict = dictOf(value);
   if (!dict) return value;
+  budget.spend(dict.size, depth);
   const object = Object.create(null) as Record<string, unknown>;
   for (const [key, item] of dict) if (typeof key === 'string') object[key] = plain(item, budget, depth + 1);
   return { ...object };
@@ -345,23 +351,28 @@ function plain(value: PickledValue, budget: Budget, depth = 0): unknown {
 
 /** `_rebuild_tensor_v2(storage, offset, size, stride, ...)`, alone or inside of `_rebuild_parameter(tensor, ...)`. */
 function tensorOf(name: string, value: PickledValue): StridedTensor | undefined {
-  if (!(value instanceof PickledObject) || !Array.isArray(value.args)) return undefined;
-  if (value.name === 'torch._utils._rebuild_parameter') return tensorOf(name, value.args[0] ?? null);
-  if (!/^torch\._utils\._rebuild_tensor(_v2)?$/.test(value.name)) return undefined;
-  const [storage, offset, size, stride] = value.args;
+  const held = argumentsOf(value, /^torch\._utils\._rebuild_parameter$/)?.[0] ?? value;
+  const rebuilt = argumentsOf(held, /^torch\._utils\._rebuild_tensor(_v2)?$/);
+  if (!rebuilt) return undefined;
+  const [storage, offset, size, stride] = rebuilt;
   const [kind, type, key] = storage instanceof PersistentId && Array.isArray(storage.id) ? storage.id : [];
   if (kind !== 'storage' || !(type instanceof PickledName) || (typeof key !== 'string' && typeof key !== 'number')) {
-    throw malformed(`the storage of ${name} is not named`);
+    throw malformed(`the storage of ${printable(name)} is not named`);
   }
   const stored = storageTypes[type.name.slice('torch.'.length)];
   const shape = counts(size);
   const strides = counts(stride);
   if (!stored || !isCount(offset) || !shape || !strides || shape.length !== strides.length || shape.length > 8) {
-    throw malformed(`the shape of ${name} makes no sense`);
+    throw malformed(`the shape of ${printable(name)} makes no sense`);
   }
   const elements = shape.reduce((product, side) => product * side, 1);
-  if (elements > maximumElements) throw malformed(`${name} claims to have ${elements} elements`);
+  if (elements > maximumElements) throw malformed(`${printable(name)} claims to have ${elements} elements`);
   return { name, shape, storedAs: stored.storedAs, key: String(key), elementBytes: stored.bytes, offset, strides };
+}
+
+/** What an object was made from, where its class is the one asked for. */
+function argumentsOf(value: PickledValue, className: RegExp): PickledValue[] | undefined {
+  return value instanceof PickledObject && className.test(value.name) && Array.isArray(value.args) ? value.args : undefined;
 }
 
 function isCount(value: PickledValue | undefined): value is number {
@@ -369,17 +380,18 @@ function isCount(value: PickledValue | undefined): value is number {
 }
 
 function counts(value: PickledValue | undefined): number[] | undefined {
-  const list = value instanceof PickledObject && value.name === 'torch.Size' && Array.isArray(value.args) ? value.args[0] : value;
+  const list = argumentsOf(value ?? null, /^torch\.Size$/)?.[0] ?? value;
   return Array.isArray(list) && list.every(isCount) ? list : undefined;
 }
 
 /** Before anything is allocated: every element must lie inside of the storage that the file really holds. */
 function checkBounds({ name, shape, strides, offset, elementBytes }: StridedTensor, entry: FileEntry | undefined): void {
-  if (!entry) throw malformed(`the values of ${name} are not in the file`);
+  if (!entry) throw malformed(`the values of ${printable(name)} are not in the file`);
+  if (entry.uncompressedSize > maximumElements * elementBytes) throw malformed(`the values of ${printable(name)} take more room than any network needs`);
   if (shape.includes(0)) return;
   const last = shape.reduce((sum, side, axis) => sum + (side - 1) * (strides[axis] ?? 0), offset);
   const stored = Math.floor(entry.uncompressedSize / elementBytes);
-  if (last >= stored) throw malformed(`${name} reaches beyond its ${stored} stored values`);
+  if (last >= stored) throw malformed(`${printable(name)} reaches beyond its ${stored} stored values`);
 }
 
 /** The values in row-major order of the shape, whatever the strides. */

@@ -2,9 +2,10 @@ import { z } from '../base/schema';
 import { AppError } from '../base/errors';
 import { throwIfCancelled, type Task } from '../base/progress';
 import { floatToHalf } from './floats';
-import { missingTensor, readers, truncated } from './pytorch';
 import { networkDescriptionSchema } from './manifest';
+import { missingTensor, readers } from './pytorch';
 import type { Checkpoint, NetworkDescription, NetworkMode, StoredType, TensorEntry } from './types';
+import { printable } from './unpickle';
 
 /** The safetensors format: the header's length in 8 bytes, a JSON header, then the values. */
 
@@ -47,15 +48,24 @@ function malformed(what: string, cause?: unknown): AppError {
   return new AppError('checkpoint/malformed', `The .safetensors file is damaged: ${what}.`, 'Download or save the file again.', cause);
 }
 
+export function truncated(cause?: unknown): AppError {
+  return new AppError(
+    'checkpoint/truncated',
+    'The .safetensors file is cut off: it ends before the values that its header lists.',
+    'Download the file again, and check that it is as large as it should be.',
+    cause,
+  );
+}
+
 /** @throws AppError `checkpoint/truncated`, `checkpoint/malformed`, `cancelled` */
 export async function openSafetensors(blob: Blob, task: Task): Promise<Checkpoint> {
   throwIfCancelled(task.signal);
   if (blob.size < 8) throw truncated();
-  const headerBytes = Number(new DataView(await blob.slice(0, 8).arrayBuffer()).getBigUint64(0, true));
+  const headerBytes = Number((await bytesOf(blob, 0, 8)).getBigUint64(0, true));
   if (headerBytes > maximumHeaderBytes || headerBytes < 2) throw malformed('its header has an impossible length');
   const start = 8 + headerBytes;
   if (start > blob.size) throw truncated();
-  const header = parseHeader(await blob.slice(8, start).text());
+  const header = parseHeader(new TextDecoder().decode(await bytesOf(blob, 8, start)));
   const tensors = new Map<string, Stored>();
   for (const [name, value] of Object.entries(header)) {
     if (name === '__metadata__') continue;
@@ -71,7 +81,7 @@ export async function openSafetensors(blob: Blob, task: Task): Promise<Checkpoin
       const tensor = tensors.get(name);
       if (!tensor) throw missingTensor(name);
       throwIfCancelled(readTask.signal);
-      const view = new DataView(await blob.slice(tensor.from, tensor.to).arrayBuffer());
+      const view = await bytesOf(blob, tensor.from, tensor.to);
       const count = (tensor.to - tensor.from) / tensor.elementBytes;
       const read = readers[tensor.storedAs];
       const values = new Float32Array(count);
@@ -81,22 +91,50 @@ export async function openSafetensors(blob: Blob, task: Task): Promise<Checkpoin
   };
 }
 
-function parseHeader(text: string): Record<string, unknown> {
+async function bytesOf(blob: Blob, from: number, to: number): Promise<DataView> {
   try {
-    return headerSchema.parse(JSON.parse(text));
+    return new DataView(await blob.slice(from, to).arrayBuffer());
+  } catch (cause) {
+    // The file was changed or removed after it was opened.
+    throw truncated(cause);
+  }
+}
+
+function parseHeader(text: string): Record<string, unknown> {
+  let header: Record<string, unknown>;
+  try {
+    header = headerSchema.parse(JSON.parse(text));
   } catch (cause) {
     throw malformed('its header is not JSON', cause);
   }
+  // JSON.parse keeps the last of two equal names; which of two tensors is meant cannot be known.
+  const named = topLevelNames(text);
+  if (new Set(named).size < named.length) throw malformed('its header lists a name twice');
+  return header;
+}
+
+/** The names in the outermost object of a text that is JSON. */
+function topLevelNames(text: string): string[] {
+  const names: string[] = [];
+  let depth = 0;
+  let lastString = '';
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\]:]/g)) {
+    if (token === '{' || token === '[') depth++;
+    else if (token === '}' || token === ']') depth--;
+    else if (token !== ':') lastString = token;
+    else if (depth === 1) names.push(String(JSON.parse(lastString)));
+  }
+  return names;
 }
 
 function storedTensor(name: string, value: unknown, start: number, size: number): Stored {
   const parsed = entrySchema.safeParse(value);
-  if (!parsed.success) throw malformed(`its header does not describe ${name.slice(0, 80)}`);
+  if (!parsed.success) throw malformed(`its header does not describe ${printable(name)}`);
   const { dtype, shape, data_offsets: offsets } = parsed.data;
   const type = dtypes[dtype];
-  if (!type) throw malformed(`the type of ${name.slice(0, 80)} is unknown`);
+  if (!type) throw malformed(`the type of ${printable(name)} is unknown`);
   const elements = shape.reduce((product, side) => product * side, 1);
-  if (offsets[1] - offsets[0] !== elements * type.bytes) throw malformed(`${name.slice(0, 80)} has another length than its shape says`);
+  if (offsets[1] - offsets[0] !== elements * type.bytes) throw malformed(`${printable(name)} has another length than its shape says`);
   if (start + offsets[1] > size) throw truncated();
   return { name, shape, storedAs: type.storedAs, elementBytes: type.bytes, from: start + offsets[0], to: start + offsets[1] };
 }

@@ -44,8 +44,12 @@ export type PickledValue =
 /** Marks the start of a group on the stack; never a value. */
 const mark = Symbol('mark');
 
-/** No pickle of a checkpoint comes near these; they bound what a hostile one can ask for. */
-const maximumValues = 20_000_000;
+/**
+ * Instructions in one pickle. A released checkpoint has 50 000; each may cost an empty dict of 200 bytes, so this bounds
+ * the memory that a small but hostile file can ask for.
+ */
+const maximumInstructions = 1_000_000;
+const decoder = new TextDecoder();
 
 /**
  * @param accepts whether an object of this class (`torch.FloatStorage`) may appear
@@ -68,7 +72,6 @@ class Unpickler {
   private readonly view: DataView;
   private readonly stack: (PickledValue | typeof mark)[] = [];
   private readonly memo = new Map<number, PickledValue>();
-  private values = 0;
 
   constructor(
     private readonly bytes: Uint8Array,
@@ -78,12 +81,12 @@ class Unpickler {
   }
 
   run(): PickledValue {
-    for (;;) {
+    for (let count = 0; count < maximumInstructions; count++) {
       const opcode = this.byte();
       if (opcode === 0x2e) return this.pop(); // STOP
       this.execute(opcode);
-      if (this.stack.length > maximumValues || ++this.values > maximumValues) throw malformed('it holds too many values');
     }
+    throw malformed('it holds too many values');
   }
 
   private execute(opcode: number): void {
@@ -361,7 +364,7 @@ class Unpickler {
   }
 
   private text(count: number): string {
-    return new TextDecoder().decode(this.take(count));
+    return decoder.decode(this.take(count));
   }
 
   private line(): string {
@@ -383,6 +386,6 @@ function integerOf(bytes: Uint8Array): number | bigint {
 }
 
 /** A name from a file, safe to show: one line of bounded length. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replace(/[^\x20-\x7e]/g, '?').slice(0, 120);
 }
