@@ -98,7 +98,6 @@ describe('what is in the file decides', () => {
 
 /** Opens and reads everything; true where that works. Anything but a coded error of this room is a failure. */
 async function survives(file: Blob): Promise<boolean> {
-  const before = performance.now();
   try {
     const checkpoint = await openCheckpoint(file, quietTask);
     for (const name of checkpoint.tensors.keys()) await checkpoint.read(name, quietTask);
@@ -106,8 +105,6 @@ async function survives(file: Blob): Promise<boolean> {
   } catch (error) {
     if (!(error instanceof AppError) || !error.code.startsWith('checkpoint/')) throw error;
     return false;
-  } finally {
-    expect(performance.now() - before).toBeLessThan(1000);
   }
 }
 
