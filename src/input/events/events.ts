@@ -69,3 +69,12 @@ export class EventColumns implements Events {
     this.count = 0;
   }
 }
+
+/** The same events in order of time; events of one time keep their order. */
+export function sortedByTime(events: Events): EventColumns {
+  const order = Uint32Array.from({ length: events.count }, (_, index) => index);
+  order.sort((a, b) => (events.t[a] ?? 0) - (events.t[b] ?? 0) || a - b);
+  const sorted = new EventColumns(events.count);
+  for (const index of order) sorted.push(events.t[index] ?? 0, events.x[index] ?? 0, events.y[index] ?? 0, events.p[index] ?? 0);
+  return sorted;
+}

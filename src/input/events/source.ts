@@ -1,3 +1,4 @@
+import { columnNames, maximumSensorSide, timeUnits, type ColumnName, type TimeUnit } from '../../base/eventOptions';
 import type { Size } from '../../base/geometry';
 import type { Task } from '../../base/progress';
 import type { EventColumns } from './events';
@@ -54,14 +55,12 @@ export interface EventSource {
   close?(): void;
 }
 
-/** How a table of numbers was understood; a person may change it where a format does not say. */
-export const columnNames = ['t', 'x', 'y', 'p'] as const;
-export type ColumnName = (typeof columnNames)[number];
-export const timeUnits = ['s', 'ms', 'us', 'ns'] as const;
-export type TimeUnit = (typeof timeUnits)[number];
+export { columnNames, maximumSensorSide, timeUnits, type ColumnName, type TimeUnit };
+
 /** Microseconds in one unit of time. */
 export const microsecondsIn: Readonly<Record<TimeUnit, number>> = { s: 1e6, ms: 1e3, us: 1, ns: 1e-3 };
 
+/** How a table of numbers was understood; a person may change it where a format does not say. */
 export interface TableInterpretation {
   /** Which column of the table holds what, in the table's order. */
   columns: readonly (ColumnName | 'other')[];
@@ -95,6 +94,3 @@ export interface Format {
   /** @throws AppError `input/unsupported` for a kind of the format that is refused by name, `input/unreadable` */
   open(file: RecordingFile, head: Uint8Array, options: OpenOptions, task: Task): Promise<OpenedSource>;
 }
-
-/** Sensors are at most this wide and high: what a damaged header or event claims beyond it is not believed. */
-export const maximumSensorSide = 4096;

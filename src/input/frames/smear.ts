@@ -1,4 +1,5 @@
 import type { Picture } from '../../base/picture';
+import { seededRandom } from '../../base/random';
 
 /**
  * Draws blood-smear scenes for the gallery: red cells with pale centres, a white cell with a lobed nucleus, platelets.
@@ -183,15 +184,4 @@ function expose(light: Float32Array, random: () => number): Picture {
 function smoothStep(from: number, to: number, value: number): number {
   const share = Math.min(Math.max((value - from) / (to - from), 0), 1);
   return share * share * (3 - 2 * share);
-}
-
-/** The generator called mulberry32: 32 bits of state, in [0, 1). */
-function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
 }
