@@ -1,19 +1,21 @@
 import { useCallback, type KeyboardEvent, type MouseEvent, type PointerEvent } from 'react';
-import type { Box, Detection, Size } from '../base/geometry';
-import { boxText, describeBoxes } from './boxText';
+import type { Box, Size } from '../base/geometry';
+import { boxText, describeBoxes, type OverlayBox } from './boxText';
 import type { Cell } from './layerViews';
-import { classColour, classDash, inkOnColour, readInk, type Ink, type Theme } from './palette';
-import { cellAt, fitInto, moveInList, placeBox, placeLabels, smallestAt, type Rectangle } from './placement';
+import { classColour, classDash, inkOnColour, kindLook, readInk, type Ink, type Theme } from './palette';
+import { cellAt, fitInto, moveInList, placeBox, placeLabels, smallestAt, type Placement, type Rectangle } from './placement';
 import { pointIn, useCanvas } from './useCanvas';
 import './charts.css';
 
 export interface BoxOverlayProps {
   /** What the boxes lie on; they are shown on a blank ground until there is one. */
-  image: ImageBitmap | undefined;
+  image: ImageBitmap | OffscreenCanvas | undefined;
+  /** Shows the image's pixels sharp at every magnification, for pictures whose pixels are data. */
+  pixelated?: boolean;
   /** Sides of the original picture, in whose pixels boxes are. */
   width: number;
   height: number;
-  detections: readonly Detection[];
+  detections: readonly OverlayBox[];
   /** Which network found them: "SNN, step 2". */
   title: string;
   theme: Theme;
@@ -21,6 +23,8 @@ export interface BoxOverlayProps {
   selected?: number | undefined;
   /** A place to outline, in the picture's pixels: that of a cell under the pointer elsewhere. */
   marker?: Box | undefined;
+  /** Pixels to ring. */
+  ringed?: readonly Cell[] | undefined;
   onHover?: (index: number | undefined) => void;
   onSelect?: (index: number | undefined) => void;
   onHoverPixel?: (pixel: Cell | undefined) => void;
@@ -34,22 +38,24 @@ const sharpFrom = 4;
 
 /** The picture, whole, with its boxes. Arrow keys walk the boxes in their order, Enter selects, Escape lets go. */
 export function BoxOverlay(props: BoxOverlayProps) {
-  const { image, width, height, detections, title, theme, hovered, selected, marker, onHover, onSelect, onHoverPixel } = props;
+  const { image, pixelated = false, width, height, detections, title, theme, hovered, selected, marker, ringed } = props;
+  const { onHover, onSelect, onHoverPixel } = props;
   const draw = useCallback(
     (context: CanvasRenderingContext2D, pane: Size) => {
       const placement = fitInto({ width, height }, pane);
       const ink = readInk(context.canvas);
       if (image) {
-        context.imageSmoothingEnabled = placement.scale < sharpFrom;
+        context.imageSmoothingEnabled = placement.scale < (pixelated ? 1 : sharpFrom);
         context.imageSmoothingQuality = 'high';
         context.drawImage(image, placement.x, placement.y, width * placement.scale, height * placement.scale);
       }
+      if (ringed) drawRings(context, ringed, placement, ink);
       const rectangles = detections.map(({ box }) => placeBox(box, placement));
       drawBoxes(context, rectangles, detections, theme, hovered, selected);
       if (marker) drawMarker(context, placeBox(marker, placement), ink);
       drawLabels(context, rectangles, detections, { theme, hovered, selected, pane, ink, budget: width * height * placement.scale ** 2 * labelledShare });
     },
-    [image, width, height, detections, theme, hovered, selected, marker],
+    [image, pixelated, width, height, detections, theme, hovered, selected, marker, ringed],
   );
   const { canvas, size } = useCanvas(draw);
 
@@ -95,13 +101,17 @@ export function BoxOverlay(props: BoxOverlayProps) {
   );
 }
 
+function lookOf(box: OverlayBox, theme: Theme): { colour: string; dash: readonly number[] } {
+  return box.kind ? kindLook(theme, box.kind) : { colour: classColour(theme, box.class), dash: classDash(box.class) };
+}
+
 /** Boxes that something else than `hovered` draws the eye to are drawn faintly. */
 const faint = 0.35;
 
 function drawBoxes(
   context: CanvasRenderingContext2D,
   rectangles: readonly Rectangle[],
-  detections: readonly Detection[],
+  detections: readonly OverlayBox[],
   theme: Theme,
   hovered: number | undefined,
   selected: number | undefined,
@@ -113,11 +123,11 @@ function drawBoxes(
   const inOrder = [...rectangles.keys()].reverse().sort((a, b) => rankOf(a) - rankOf(b));
   for (const index of inOrder) {
     const rectangle = rectangles[index];
-    const classIndex = detections[index]?.class;
-    if (!rectangle || classIndex === undefined) continue;
+    const detection = detections[index];
+    if (!rectangle || !detection) continue;
     const { x, y, width, height } = rectangle;
     const chosen = index === hovered || index === selected;
-    const colour = classColour(theme, classIndex);
+    const { colour, dash } = lookOf(detection, theme);
     context.globalAlpha = someHovered && !chosen ? faint : 1;
     if (chosen) {
       context.save();
@@ -131,7 +141,7 @@ function drawBoxes(
     context.strokeStyle = halo;
     context.lineWidth = chosen ? 6 : 4;
     context.strokeRect(x, y, width, height);
-    context.setLineDash([...classDash(classIndex)]);
+    context.setLineDash([...dash]);
     context.strokeStyle = colour;
     context.lineWidth = chosen ? 3 : 2;
     context.strokeRect(x, y, width, height);
@@ -151,13 +161,31 @@ function drawMarker(context: CanvasRenderingContext2D, { x, y, width, height }: 
   context.strokeRect(x - reach, y - reach, width + 2 * reach, height + 2 * reach);
 }
 
+function drawRings(context: CanvasRenderingContext2D, pixels: readonly Cell[], { x, y, scale }: Placement, ink: Ink): void {
+  const radius = Math.max(5, scale);
+  for (const [width, colour] of [
+    [3, ink.surface],
+    [1.5, ink.text],
+  ] as const) {
+    context.lineWidth = width;
+    context.strokeStyle = colour;
+    context.beginPath();
+    for (const pixel of pixels) {
+      const centre = { x: x + (pixel.x + 0.5) * scale, y: y + (pixel.y + 0.5) * scale };
+      context.moveTo(centre.x + radius, centre.y);
+      context.arc(centre.x, centre.y, radius, 0, 2 * Math.PI);
+    }
+    context.stroke();
+  }
+}
+
 const labelHeight = 15;
 const labelPadding = 4;
 
 function drawLabels(
   context: CanvasRenderingContext2D,
   rectangles: readonly Rectangle[],
-  detections: readonly Detection[],
+  detections: readonly OverlayBox[],
   view: { theme: Theme; hovered: number | undefined; selected: number | undefined; pane: Size; ink: Ink; budget: number },
 ): void {
   const { theme, hovered, selected, pane, ink, budget } = view;
@@ -183,7 +211,7 @@ function drawLabels(
   labels.forEach(({ index, detection, text }, label) => {
     const place = places[label];
     if (!place) return;
-    const colour = classColour(theme, detection.class);
+    const { colour } = lookOf(detection, theme);
     context.globalAlpha = someHovered && index !== hovered && index !== selected ? faint : 1;
     context.fillStyle = colour;
     context.beginPath();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { lab } from 'd3';
-import { classColour, classDash, inkOnColour, inkOnRamp, rampColour, rampEntry, rampTable, spikeColour, type Theme } from './palette';
+import { classColour, classDash, inkOnColour, inkOnRamp, kindLook, rampColour, rampEntry, rampTable, spikeColour, type Theme } from './palette';
 
 const themes: readonly Theme[] = ['light', 'dark'];
 const surfaces: Record<Theme, string> = { light: '#ffffff', dark: '#151a22' };
@@ -38,6 +38,21 @@ describe.each(themes)('palette, %s', (theme) => {
   it('tells below from above the centre by blue against orange', () => {
     expect(lab(rampColour('diverging', theme, 0.2)).b).toBeLessThan(-10);
     expect(lab(rampColour('diverging', theme, 0.8)).b).toBeGreaterThan(10);
+  });
+
+  it('tells ON from OFF events by orange against blue and by lightness, and both from no event', () => {
+    const [off, none, on] = [0, 0.5, 1].map((position) => rampColour('events', theme, position)) as [string, string, string];
+    expect(lab(off).b).toBeLessThan(-20);
+    expect(lab(on).b).toBeGreaterThan(20);
+    expect(Math.abs(lab(on).l - lab(off).l)).toBeGreaterThan(20);
+    for (const colour of [on, off]) expect(contrast(colour, none)).toBeGreaterThan(3);
+  });
+
+  it('tells boxes compared with labels apart by dash and by colour', () => {
+    const looks = (['matched', 'false', 'missed', 'truth'] as const).map((kind) => kindLook(theme, kind));
+    expect(new Set(looks.map(({ dash }) => dash.join())).size).toBe(4);
+    expect(new Set(looks.map(({ colour }) => colour)).size).toBe(4);
+    for (const { colour } of looks) expect(contrast(colour, rampColour('events', theme, 0.5))).toBeGreaterThan(4.5);
   });
 
   it('has class and spike colours that stand out from the surface', () => {

@@ -16,6 +16,15 @@ const divergingStops: Record<Theme, readonly string[]> = {
   dark: ['#b4dcff', '#559fdc', '#295680', '#242932', '#7c4019', '#e57f31', '#ffd9ab'],
 };
 
+/**
+ * Darker (OFF), no event, brighter (ON). The two also differ in lightness, so that they are told apart in grey; ON is the orange of
+ * activity.
+ */
+const eventStops: Record<Theme, readonly string[]> = {
+  light: ['#0b4582', '#edeff2', '#dd5a12'],
+  dark: ['#3c88d0', '#0c1016', '#ffb463'],
+};
+
 /** Okabe and Ito's hues, darkened for light surfaces and lightened for dark ones to keep a contrast of 3:1 and more. */
 const classColours: Record<Theme, readonly string[]> = {
   light: ['#c2410c', '#0069a8', '#00785a', '#a13e7f', '#8a6100', '#3a55c4', '#5b6470', '#8f1d2c'],
@@ -29,11 +38,12 @@ const spikeColours: Record<Theme, string> = { light: '#c2410c', dark: '#ff9d4d' 
 
 const tableSize = 256;
 
-export type Ramp = 'sequential' | 'diverging';
+export type Ramp = 'sequential' | 'diverging' | 'events';
 
 const rampStops: Record<Ramp, Record<Theme, readonly string[]>> = {
   sequential: sequentialStops,
   diverging: divergingStops,
+  events: eventStops,
 };
 
 const tables = new Map<string, Uint8ClampedArray>();
@@ -96,6 +106,24 @@ export function classColour(theme: Theme, classIndex: number): string {
 /** The dash pattern of a class, solid for the first; with the colours it repeats after 40 classes. */
 export function classDash(classIndex: number): readonly number[] {
   return classDashes[classIndex % classDashes.length] ?? [];
+}
+
+/** How a box compares with the labels: found rightly, found where nothing is, not found; or a label itself. */
+export type BoxKind = 'matched' | 'false' | 'missed' | 'truth';
+
+/** Hues that neither ON nor OFF events have. */
+const kindColours: Record<BoxKind, Record<Theme, string>> = {
+  matched: { light: '#00704f', dark: '#4be0b4' },
+  false: { light: '#a3267f', dark: '#ff9bdc' },
+  missed: { light: '#7a5600', dark: '#f5dc4e' },
+  truth: { light: '#3d4552', dark: '#d3d9e3' },
+};
+
+const kindDashes: Record<BoxKind, readonly number[]> = { matched: [], false: [9, 5], missed: [2, 4], truth: [12, 3, 2, 3] };
+
+/** Colour and dash of a box compared with the labels: solid where it matches, dashed, dotted and dash-dotted else. */
+export function kindLook(theme: Theme, kind: BoxKind): { colour: string; dash: readonly number[] } {
+  return { colour: kindColours[kind][theme], dash: kindDashes[kind] };
 }
 
 /** The one hue of a spike. */

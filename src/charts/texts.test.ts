@@ -28,4 +28,13 @@ describe('boxes in words', () => {
     const many = [0.1, 0.9, 0.2, 0.8, 0.3, 0.7].map(box);
     expect(describeBoxes('SNN', many)).toBe('SNN: 6 boxes: RBC 0.90, RBC 0.80, RBC 0.70, RBC 0.30, RBC 0.20 and 1 more.');
   });
+
+  it('say how they compare with the labels', () => {
+    const missed = { box: [0, 0, 1, 1] as const, class: 0, name: 'car', kind: 'missed' as const };
+    const found = { ...missed, score: 0.5 };
+    expect(boxText(missed)).toBe('missed car');
+    expect(boxText({ ...found, kind: 'false' })).toBe('false car 0.50');
+    expect(boxText({ ...found, kind: 'matched' })).toBe('car 0.50');
+    expect(describeBoxes('Events', [missed, { ...found, kind: 'matched' }])).toBe('Events: 2 boxes (1 matched, 1 missed): car 0.50, missed car.');
+  });
 });

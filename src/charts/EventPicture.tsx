@@ -1,0 +1,148 @@
+import { useMemo, useState } from 'react';
+import { format } from 'd3';
+import type { Size } from '../base/geometry';
+import { BoxOverlay } from './BoxOverlay';
+import { boxText, countKinds, type OverlayBox } from './boxText';
+import { countPolarities, describeEventPixel, eventColours, signedPixels, type EventPixels } from './eventPixels';
+import { formatCount } from './format';
+import type { Cell } from './layerViews';
+import { kindLook, rampColour, type BoxKind, type Theme } from './palette';
+import { TableDetails } from './TableDetails';
+import './charts.css';
+
+export interface EventPictureProps {
+  /** What the boxes are of: "SNN, 1.200–1.250 s". */
+  title: string;
+  sensor: Size;
+  /** A new object for new events. */
+  pixels: EventPixels;
+  theme: Theme;
+  /** In the sensor's pixels. */
+  boxes: readonly OverlayBox[];
+  hovered?: number | undefined;
+  /** Pixels that fire by themselves; they are ringed. */
+  hotPixels?: readonly Cell[] | undefined;
+  onHover?: (index: number | undefined) => void;
+  onHoverPixel?: (pixel: Cell | undefined) => void;
+}
+
+const noHotPixels: readonly Cell[] = [];
+const formatPlace = format('.0f');
+
+/** The events of a window as one picture, with boxes on it; a legend, and the boxes as a table. */
+export function EventPicture({ title, sensor, pixels, theme, boxes, hovered, hotPixels = noHotPixels, onHover, onHoverPixel }: EventPictureProps) {
+  const [pixel, setPixel] = useState<Cell>();
+  const { width, height } = sensor;
+  const image = useMemo(() => {
+    const canvas = new OffscreenCanvas(width, height);
+    canvas.getContext('2d')?.putImageData(new ImageData(eventColours(signedPixels(pixels), theme), width, height), 0, 0);
+    return canvas;
+  }, [pixels, theme, width, height]);
+  const { on, off } = useMemo(() => countPolarities(signedPixels(pixels)), [pixels]);
+  const facts = `${formatCount(on)} ON and ${formatCount(off)} OFF pixels of ${width} × ${height}`;
+  const box = hovered === undefined ? undefined : boxes[hovered];
+  return (
+    <div className="chart">
+      <div className="chart-events" style={{ aspectRatio: `${width} / ${height}` }}>
+        <BoxOverlay
+          image={image}
+          pixelated
+          width={width}
+          height={height}
+          detections={boxes}
+          title={`${title}, ${facts}`}
+          theme={theme}
+          hovered={hovered}
+          ringed={hotPixels}
+          onHover={onHover}
+          onHoverPixel={(next) => {
+            if (next?.x === pixel?.x && next?.y === pixel?.y) return;
+            setPixel(next);
+            onHoverPixel?.(next);
+          }}
+        />
+      </div>
+      <div className="chart-key">
+        <EventKey theme={theme} isSurface={pixels.kind === 'surface'} />
+        {countKinds(boxes).map(({ kind, count }) => (
+          <KindKey key={kind} theme={theme} kind={kind} count={count} />
+        ))}
+        {hotPixels.length > 0 && (
+          <span>
+            <svg width="14" height="14" aria-hidden="true">
+              <circle cx="7" cy="7" r="5" className="chart-ring" />
+            </svg>
+            {formatCount(hotPixels.length)} hot {hotPixels.length === 1 ? 'pixel' : 'pixels'}
+          </span>
+        )}
+      </div>
+      <output className="chart-readout">
+        {box
+          ? `${box.kind ? `${box.kind}: ` : ''}${boxText({ ...box, kind: undefined })}, from ${corner(box.box[0], box.box[1])} to ${corner(box.box[2], box.box[3])}`
+          : pixel
+            ? `x ${pixel.x}, y ${pixel.y}: ${describeEventPixel(pixels, pixel.y * width + pixel.x)}`
+            : facts}
+      </output>
+      {boxes.length > 0 && (
+        <TableDetails
+          summary="Boxes"
+          columns={['Name', 'Kind', 'Score', 'Left', 'Top', 'Right', 'Bottom']}
+          rows={() =>
+            boxes.map(({ name, kind, score, box: sides }) => [
+              name,
+              kind ?? 'found',
+              score === undefined ? 'none' : format('.3f')(score),
+              ...sides.map(formatPlace),
+            ])
+          }
+        />
+      )}
+      {hotPixels.length > 0 && (
+        <TableDetails summary="Hot pixels" columns={['x', 'y']} rows={() => hotPixels.map(({ x, y }) => [String(x), String(y)])} />
+      )}
+    </div>
+  );
+}
+
+function corner(x: number, y: number): string {
+  return `x ${formatPlace(x)}, y ${formatPlace(y)}`;
+}
+
+/** ON and OFF as swatches; those of a time surface fade towards "no event". */
+export function EventKey({ theme, isSurface }: { theme: Theme; isSurface: boolean }) {
+  const swatches = (positions: readonly number[], text: string) => (
+    <span>
+      <svg width={12 * positions.length} height="12" aria-hidden="true">
+        {positions.map((position, at) => (
+          <rect key={position} x={12 * at + 0.5} y="0.5" width={at < positions.length - 1 ? 12 : 11} height="11" fill={rampColour('events', theme, position)} className="chart-swatch" />
+        ))}
+      </svg>
+      {text}
+    </span>
+  );
+  return isSurface ? (
+    <>
+      {swatches([1, 0.85, 0.7], 'ON, fresh to old')}
+      {swatches([0, 0.15, 0.3], 'OFF, fresh to old')}
+      {swatches([0.5], 'no event')}
+    </>
+  ) : (
+    <>
+      {swatches([1], 'ON (brighter)')}
+      {swatches([0], 'OFF (darker)')}
+      {swatches([0.5], 'no event')}
+    </>
+  );
+}
+
+function KindKey({ theme, kind, count }: { theme: Theme; kind: BoxKind; count: number }) {
+  const { colour, dash } = kindLook(theme, kind);
+  return (
+    <span>
+      <svg width="30" height="8" aria-hidden="true">
+        <line x1="0" x2="30" y1="4" y2="4" stroke={colour} strokeWidth="2" strokeDasharray={dash.join(' ')} />
+      </svg>
+      {count} {kind}
+    </span>
+  );
+}

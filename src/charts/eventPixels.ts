@@ -1,0 +1,58 @@
+import { formatRate } from './format';
+import { rampEntry, rampTable, type Theme } from './palette';
+
+/**
+ * One picture of events, `[height, width]`: the polarity of each pixel's last event (−1 OFF, 0 none, 1 ON), or a time surface whose
+ * sign is that polarity and whose magnitude, at most 1, says how fresh the event is.
+ */
+export type EventPixels = { kind: 'polarity'; last: Int8Array } | { kind: 'surface'; value: Float32Array };
+
+/** How a network's input slice writes "no event": 127 of 255. */
+export const noEventLevel = 127 / 255;
+
+/** −1 to 1 in the pixels' order. */
+export function signedPixels(pixels: EventPixels): Int8Array | Float32Array {
+  return pixels.kind === 'polarity' ? pixels.last : pixels.value;
+}
+
+/** `[cells, 4]` bytes of RGBA for values from −1 (OFF) to 1 (ON). */
+export function eventColours(signed: ArrayLike<number>, theme: Theme): Uint8ClampedArray<ArrayBuffer> {
+  const table = rampTable('events', theme);
+  const colours = new Uint8ClampedArray(signed.length * 4);
+  for (let cell = 0; cell < signed.length; cell++) {
+    const entry = rampEntry(0.5 + (signed[cell] ?? 0) / 2) * 3;
+    colours[cell * 4] = table[entry] ?? 0;
+    colours[cell * 4 + 1] = table[entry + 1] ?? 0;
+    colours[cell * 4 + 2] = table[entry + 2] ?? 0;
+    colours[cell * 4 + 3] = 255;
+  }
+  return colours;
+}
+
+/** A network's input in [0, 1] as values from −1 (0, OFF) over 0 ({@link noEventLevel}) to 1 (1, ON). */
+export function signedSlice(values: Float32Array): Float32Array {
+  return values.map((value) => (value - noEventLevel) / (value < noEventLevel ? noEventLevel : 1 - noEventLevel));
+}
+
+/** Differences of float32 arithmetic, and what shrinking a picture smears, are no event. */
+const faintest = 0.005;
+
+/** How many values from −1 to 1 are OFF and how many ON. */
+export function countPolarities(signed: ArrayLike<number>): { on: number; off: number } {
+  let on = 0;
+  let off = 0;
+  for (let cell = 0; cell < signed.length; cell++) {
+    const value = signed[cell] ?? 0;
+    if (value > faintest) on++;
+    else if (value < -faintest) off++;
+  }
+  return { on, off };
+}
+
+/** "ON", "OFF, freshness 37.0%", "no event". */
+export function describeEventPixel(pixels: EventPixels, cell: number): string {
+  const value = signedPixels(pixels)[cell] ?? 0;
+  if (value === 0) return 'no event';
+  const polarity = value > 0 ? 'ON' : 'OFF';
+  return pixels.kind === 'polarity' ? polarity : `${polarity}, freshness ${formatRate(Math.abs(value))}`;
+}
