@@ -25,3 +25,14 @@ export type WritableFormatId = (typeof writableFormatIds)[number];
 
 /** Sensors are at most this wide and high: what a damaged header or event claims beyond it is not believed. */
 export const maximumSensorSide = 4096;
+
+/** The simulated event camera (`input/events/simulator.ts` says what each figure does, with units and sources). */
+export const simulatorSettingsSchema = z.object({
+  onThreshold: z.number().min(0.01).max(2),
+  offThreshold: z.number().min(0.01).max(2),
+  thresholdSpread: z.number().min(0).max(0.5),
+  refractoryUs: z.number().min(0).max(1e6),
+  leakRateHz: z.number().min(0).max(100),
+  shotNoiseRateHz: z.number().min(0).max(100),
+});
+export type SimulatorSettings = z.infer<typeof simulatorSettingsSchema>;

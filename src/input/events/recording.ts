@@ -3,7 +3,7 @@ import type { Size } from '../../base/geometry';
 import { throwIfCancelled, type Task } from '../../base/progress';
 import { EventColumns, sortedByTime, type Events } from './events';
 import { RateBins, type Rate } from './rateBins';
-import { maximumSensorSide, Tally, type OpenedSource, type Position, type SkippedKind, type TableInterpretation } from './source';
+import { maximumSensorSide, skippedKinds, Tally, type OpenedSource, type Position, type SkippedKind, type TableInterpretation } from './source';
 
 /** What a whole recording holds; times in microseconds, sums of pixel coordinates to check a parse by. */
 export interface RecordingSummary {
@@ -19,7 +19,8 @@ export interface RecordingSummary {
   sensor: Size;
   /** False where the file does not say it and the largest coordinates stand for it. */
   sensorIsKnown: boolean;
-  skipped: { kind: SkippedKind; count: number }[];
+  /** What was met besides events that make sense. */
+  skipped: { kind: SkippedKind; words: string; count: number }[];
   rate: Rate;
 }
 
@@ -93,7 +94,7 @@ export class Recording {
       maxUs: any ? this.maxUs : undefined,
       sensor: this.sensor,
       sensorIsKnown: this.sensorIsKnown,
-      skipped: Array.from(this.tally.counts, ([kind, count]) => ({ kind, count })),
+      skipped: Array.from(this.tally.counts, ([kind, count]) => ({ kind, words: skippedKinds[kind], count })),
       rate: this.rate.rate(),
     };
   }

@@ -11,17 +11,17 @@ import type { EventColumns } from './events';
 
 /** What a reader met that is no event, or an event that makes no sense; counted and shown to the person. */
 export const skippedKinds = {
-  outsideSensor: 'events outside the sensor',
+  outsideSensor: 'events outside the sensor (dropped)',
   backwards: 'events that run backwards in time (kept)',
   truncated: 'bytes of a cut-off end',
   damaged: 'damaged packets or words',
   checksum: 'packets with a wrong checksum',
   unreadable: 'lines that are no events',
-  triggers: 'trigger words',
-  otherWords: 'other words',
-  frames: 'frames',
-  imu: 'motion (IMU) records',
-  otherPackets: 'other packets',
+  triggers: 'triggers (skipped)',
+  otherWords: 'other words (skipped)',
+  frames: 'frames (skipped)',
+  imu: 'motion (IMU) records (skipped)',
+  otherPackets: 'other packets (skipped)',
 } as const;
 export type SkippedKind = keyof typeof skippedKinds;
 

@@ -1,0 +1,27 @@
+import type { TruthBox } from './truth';
+
+/** Gen1's record: 8 + 4 * 4 + 1 + 4 + 4 bytes, packed. */
+const description =
+  "{'descr': [('ts', '<u8'), ('x', '<f4'), ('y', '<f4'), ('w', '<f4'), ('h', '<f4'), ('class_id', '|u1'), ('class_confidence', '<f4'), ('track_id', '<u4')], 'fortran_order': False, 'shape': (COUNT,), }";
+const recordBytes = 33;
+
+/** Boxes as Gen1's `*_bbox.npy`. */
+export function writeGen1Boxes(boxes: readonly TruthBox[]): Uint8Array {
+  const text = description.replace('COUNT', String(boxes.length));
+  // numpy wants the data on a multiple of 64 bytes and a line feed at the header's end.
+  const headerBytes = Math.ceil((10 + text.length + 1) / 64) * 64;
+  const bytes = new Uint8Array(headerBytes + boxes.length * recordBytes);
+  const view = new DataView(bytes.buffer);
+  bytes.set([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0]);
+  view.setUint16(8, headerBytes - 10, true);
+  bytes.set(new TextEncoder().encode(`${text.padEnd(headerBytes - 11)}\n`), 10);
+  boxes.forEach(({ timeUs, box: [x1, y1, x2, y2], class: label }, index) => {
+    const at = headerBytes + index * recordBytes;
+    view.setBigUint64(at, BigInt(Math.max(Math.round(timeUs ?? 0), 0)), true);
+    [x1, y1, x2 - x1, y2 - y1].forEach((value, side) => view.setFloat32(at + 8 + side * 4, value, true));
+    view.setUint8(at + 24, label ?? 0);
+    view.setFloat32(at + 25, 1, true);
+    view.setUint32(at + 29, index, true);
+  });
+  return bytes;
+}
