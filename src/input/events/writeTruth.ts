@@ -1,4 +1,5 @@
 import type { TruthBox } from './truth';
+import { npyHeader } from './write';
 
 /** Gen1's record: 8 + 4 * 4 + 1 + 4 + 4 bytes, packed. */
 const description =
@@ -7,16 +8,12 @@ const recordBytes = 33;
 
 /** Boxes as Gen1's `*_bbox.npy`. */
 export function writeGen1Boxes(boxes: readonly TruthBox[]): Uint8Array {
-  const text = description.replace('COUNT', String(boxes.length));
-  // numpy wants the data on a multiple of 64 bytes and a line feed at the header's end.
-  const headerBytes = Math.ceil((10 + text.length + 1) / 64) * 64;
-  const bytes = new Uint8Array(headerBytes + boxes.length * recordBytes);
+  const header = npyHeader(description.replace('COUNT', String(boxes.length)));
+  const bytes = new Uint8Array(header.length + boxes.length * recordBytes);
   const view = new DataView(bytes.buffer);
-  bytes.set([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0]);
-  view.setUint16(8, headerBytes - 10, true);
-  bytes.set(new TextEncoder().encode(`${text.padEnd(headerBytes - 11)}\n`), 10);
+  bytes.set(header);
   boxes.forEach(({ timeUs, box: [x1, y1, x2, y2], class: label }, index) => {
-    const at = headerBytes + index * recordBytes;
+    const at = header.length + index * recordBytes;
     view.setBigUint64(at, BigInt(Math.max(Math.round(timeUs ?? 0), 0)), true);
     [x1, y1, x2 - x1, y2 - y1].forEach((value, side) => view.setFloat32(at + 8 + side * 4, value, true));
     view.setUint8(at + 24, label ?? 0);
