@@ -48,10 +48,10 @@ function readBoxes(name: string, bytes: Uint8Array, sensor: Size): TruthBox[] {
 }
 
 function readGen1(name: string, bytes: Uint8Array): TruthBox[] {
-  const records = readNpyRecords(bytes);
+  const records = readNpyRecords(bytes, name);
   const field = (...names: string[]): Float64Array | undefined => {
-    const found = names.find((known) => records.fields.has(known));
-    return found === undefined ? undefined : records.fields.get(found);
+    const found = names.find((known) => records.has(known));
+    return found === undefined ? undefined : records.get(found);
   };
   const t = field('ts', 't');
   const [x, y, w, h] = ['x', 'y', 'w', 'h'].map((known) => field(known));
