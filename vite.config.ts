@@ -143,12 +143,18 @@ const serviceWorker = VitePWA({
     // Weights are asked for with their hash; what is stored has a version of its own.
     ignoreURLParametersMatching: [/^[0-9a-f]{64}$/],
     // tfjs asks for the address of its multi-threaded program but, without blob workers, never fetches it.
-    globIgnores: ['**/*-threaded-simd-*.wasm'],
+    // What reads HDF5 is large and rarely used: it is stored when it is first fetched.
+    globIgnores: ['**/*-threaded-simd-*.wasm', '**/hdf5_util-*.js'],
     maximumFileSizeToCacheInBytes: 20 * megabyte,
     cleanupOutdatedCaches: true,
     navigateFallback: 'index.html',
     navigateFallbackDenylist: [/^\/models\//],
     runtimeCaching: [
+      {
+        urlPattern: ({ url, sameOrigin }) => sameOrigin && url.pathname.startsWith('/assets/'),
+        handler: 'CacheFirst',
+        options: { cacheName: 'parts', cacheableResponse: { statuses: [200] }, expiration: { maxEntries: 64, purgeOnQuotaError: true } },
+      },
       {
         urlPattern: ({ url, sameOrigin }) => sameOrigin && url.pathname.startsWith('/models/'),
         handler: 'CacheFirst',

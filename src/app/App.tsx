@@ -4,6 +4,8 @@ import { DetectionPanes } from '../features/detections/DetectionPanes';
 import { RasterPanel, RatesPanel } from '../features/network/ActivityPanels';
 import { Inspector } from '../features/network/Inspector';
 import { NetworkPanel } from '../features/network/NetworkPanel';
+import { EventSources } from '../features/recording/EventSources';
+import { RecordingPanel } from '../features/recording/RecordingPanel';
 import { RunSettingsPanel } from '../features/source/RunSettingsPanel';
 import { SourcePanel } from '../features/source/SourcePanel';
 import { Timeline } from '../features/timeline/Timeline';
@@ -25,10 +27,12 @@ export function App() {
       <main className="detect-page">
         <div className="detect-left">
           <SourcePanel />
+          <EventSources />
           <RunSettingsPanel />
         </div>
         <div className="detect-centre">
           <DetectionPanes />
+          <RecordingPanel />
           <NetworkPanel />
           <div className="detect-row">
             <RasterPanel />

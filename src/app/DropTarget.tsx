@@ -1,13 +1,13 @@
 import { useEffect, useState, type ReactNode } from 'react';
-import { openFile, openFiles } from '../commands/sources';
+import { openFiles } from '../commands/sources';
 
 /** The whole page takes dropped and pasted files; onto the ANN's pane, a checkpoint is the twin. */
 export function DropTarget({ children }: { children: ReactNode }) {
   const [isOver, setOver] = useState(false);
   useEffect(() => {
     const paste = (event: ClipboardEvent): void => {
-      const [file] = event.clipboardData?.files ?? [];
-      if (file) void openFile(file);
+      const files = [...(event.clipboardData?.files ?? [])];
+      if (files.length > 0) void openFiles(files, 'snn');
     };
     window.addEventListener('paste', paste);
     return () => window.removeEventListener('paste', paste);
@@ -34,7 +34,7 @@ export function DropTarget({ children }: { children: ReactNode }) {
       {children}
       {isOver && (
         <p className="drop-hint" role="status">
-          Drop a picture to run it, a checkpoint to load it. On the ANN pane a checkpoint becomes the ANN.
+          Drop a picture, an event recording (with its boxes) or a video to run it, a checkpoint to load it. On the ANN pane a checkpoint becomes the ANN.
         </p>
       )}
     </div>

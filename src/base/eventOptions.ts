@@ -36,3 +36,13 @@ export const simulatorSettingsSchema = z.object({
   shotNoiseRateHz: z.number().min(0).max(100),
 });
 export type SimulatorSettings = z.infer<typeof simulatorSettingsSchema>;
+
+/** Thresholds of a common camera; noise is off, so that what is seen comes from the scene. */
+export const defaultSimulatorSettings: SimulatorSettings = {
+  onThreshold: 0.25,
+  offThreshold: 0.25,
+  thresholdSpread: 0.03,
+  refractoryUs: 500,
+  leakRateHz: 0,
+  shotNoiseRateHz: 0,
+};

@@ -118,8 +118,10 @@ function drawBoxes(
 ): void {
   const halo = theme === 'light' ? 'rgb(255 255 255 / 80%)' : 'rgb(0 0 0 / 70%)';
   const someHovered = hovered !== undefined && hovered < rectangles.length;
-  // The best boxes come first and are drawn last, over the others; what is pointed at comes last of all.
-  const rankOf = (index: number): number => (index === hovered ? 2 : index === selected ? 1 : 0);
+  const isTruth = (index: number): boolean => detections[index]?.kind === 'truth';
+  // The best boxes come first and are drawn last, over the others; then the truth, between whose dashes the box that matches it is
+  // seen; what is pointed at comes last of all.
+  const rankOf = (index: number): number => (index === hovered ? 3 : index === selected ? 2 : Number(isTruth(index)));
   const inOrder = [...rectangles.keys()].reverse().sort((a, b) => rankOf(a) - rankOf(b));
   for (const index of inOrder) {
     const rectangle = rectangles[index];
@@ -137,10 +139,12 @@ function drawBoxes(
       context.restore();
     }
     context.lineJoin = 'round';
-    context.setLineDash([]);
-    context.strokeStyle = halo;
-    context.lineWidth = chosen ? 6 : 4;
-    context.strokeRect(x, y, width, height);
+    if (chosen || !isTruth(index)) {
+      context.setLineDash([]);
+      context.strokeStyle = halo;
+      context.lineWidth = chosen ? 6 : 4;
+      context.strokeRect(x, y, width, height);
+    }
     context.setLineDash([...dash]);
     context.strokeStyle = colour;
     context.lineWidth = chosen ? 3 : 2;

@@ -1,13 +1,15 @@
-import { useMemo, useState } from 'react';
+import { useMemo, useRef, useState } from 'react';
 import { format } from 'd3';
 import type { Size } from '../base/geometry';
 import { BoxOverlay } from './BoxOverlay';
 import { boxText, countKinds, type OverlayBox } from './boxText';
-import { countPolarities, describeEventPixel, eventColours, signedPixels, type EventPixels } from './eventPixels';
+import { countPolarities, describeEventPixel, eventColours, shrinkEvents, signedPixels, type EventPixels } from './eventPixels';
 import { formatCount } from './format';
 import type { Cell } from './layerViews';
 import { kindLook, rampColour, type BoxKind, type Theme } from './palette';
+import { fitInto } from './placement';
 import { TableDetails } from './TableDetails';
+import { useSize } from './useCanvas';
 import './charts.css';
 
 export interface EventPictureProps {
@@ -33,17 +35,22 @@ const formatPlace = format('.0f');
 export function EventPicture({ title, sensor, pixels, theme, boxes, hovered, hotPixels = noHotPixels, onHover, onHoverPixel }: EventPictureProps) {
   const [pixel, setPixel] = useState<Cell>();
   const { width, height } = sensor;
+  const frame = useRef<HTMLDivElement>(null);
+  const pane = useSize(frame);
+  const devicePixels = pane ? fitInto({ width, height }, pane).scale * pane.pixelRatio : 1;
+  const scale = Math.min(devicePixels, 1);
   const image = useMemo(() => {
-    const canvas = new OffscreenCanvas(width, height);
-    canvas.getContext('2d')?.putImageData(new ImageData(eventColours(signedPixels(pixels), theme), width, height), 0, 0);
+    const { signed, size } = shrinkEvents(signedPixels(pixels), { width, height }, { width: width * scale, height: height * scale });
+    const canvas = new OffscreenCanvas(size.width, size.height);
+    canvas.getContext('2d')?.putImageData(new ImageData(eventColours(signed, theme), size.width, size.height), 0, 0);
     return canvas;
-  }, [pixels, theme, width, height]);
+  }, [pixels, theme, width, height, scale]);
   const { on, off } = useMemo(() => countPolarities(signedPixels(pixels)), [pixels]);
   const facts = `${formatCount(on)} ON and ${formatCount(off)} OFF pixels of ${width} × ${height}`;
   const box = hovered === undefined ? undefined : boxes[hovered];
   return (
     <div className="chart">
-      <div className="chart-events" style={{ aspectRatio: `${width} / ${height}` }}>
+      <div ref={frame} className="chart-events" style={{ aspectRatio: `${width} / ${height}` }}>
         <BoxOverlay
           image={image}
           pixelated

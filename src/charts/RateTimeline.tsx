@@ -43,7 +43,7 @@ export interface RateTimelineProps {
   onWindow: (fromUs: number, toUs: number) => void;
 }
 
-const margin = { top: 16, right: 10, bottom: 22, left: 46 };
+const margin = { top: 16, right: 18, bottom: 22, left: 46 };
 const heightPx = 132;
 const plotHeight = heightPx - margin.top - margin.bottom;
 /** A window narrower than this cannot be taken by its edges and gets a pointer above it. */
@@ -207,8 +207,8 @@ export function RateTimeline({ bins, windowUs, stepsUs = noTimes, currentUs, mar
               {currentUs !== undefined && currentUs >= startUs && currentUs <= endUs && (
                 <path d={`M${timeScale(currentUs)},0v${plotHeight}`} className="chart-time-now" />
               )}
-              {isNarrow && <path d={`M${left + windowPx / 2},0l-5,-8h10Z`} className="chart-time-pointer" />}
               <g ref={brushGroup} className={isNarrow ? 'chart-brush chart-brush-narrow' : 'chart-brush'} />
+              {isNarrow && <path d={`M${left + windowPx / 2},0l-5,-8h10ZV${plotHeight}`} className="chart-time-pointer" />}
             </g>
             <AxisGroup axis={timeAxis} x={margin.left} y={margin.top + plotHeight} />
             <AxisGroup axis={rateAxis} x={margin.left} y={margin.top} />
@@ -228,9 +228,9 @@ export function RateTimeline({ bins, windowUs, stepsUs = noTimes, currentUs, mar
           style={{ left: margin.left + left - (sliderPx - windowPx) / 2, width: sliderPx, top: margin.top, height: plotHeight }}
         />
       </div>
-      <output className="chart-readout">
+      <p className="chart-caption">
         <strong>{windowText}</strong>: {eventText}
-      </output>
+      </p>
       <TableDetails
         summary="Event rate over the recording"
         columns={['Time', 'ON', 'OFF', 'Together']}

@@ -1,14 +1,14 @@
 import { useCallback, useMemo } from 'react';
 import type { Size } from '../base/geometry';
 import { drawCells } from './CellMap';
-import { countPolarities, eventColours, signedSlice } from './eventPixels';
+import { countPolarities, eventColours, shrinkEvents, signedSlice } from './eventPixels';
 import { EventKey } from './EventPicture';
 import { formatCount } from './format';
 import { clampIndex } from './layerViews';
 import type { Theme } from './palette';
 import { fitInto } from './placement';
 import { TableDetails } from './TableDetails';
-import { useCanvas } from './useCanvas';
+import { useCanvas, type PixelSize } from './useCanvas';
 import './charts.css';
 
 export interface StepSlicesProps {
@@ -66,7 +66,11 @@ export function StepSlices({ steps, width, height, values, step: wantedStep, lab
 
 function Slice({ signed, width, height, theme }: { signed: Float32Array; theme: Theme } & Size) {
   const draw = useCallback(
-    (context: CanvasRenderingContext2D, pane: Size) => drawCells(context, eventColours(signed, theme), { width, height }, fitInto({ width, height }, pane)),
+    (context: CanvasRenderingContext2D, pane: PixelSize) => {
+      const scale = fitInto({ width, height }, pane).scale * pane.pixelRatio;
+      const { signed: shown, size } = shrinkEvents(signed, { width, height }, { width: width * scale, height: height * scale });
+      drawCells(context, eventColours(shown, theme), size, fitInto(size, pane));
+    },
     [signed, width, height, theme],
   );
   const { canvas } = useCanvas(draw);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { rgb } from 'd3';
-import { countPolarities, describeEventPixel, eventColours, noEventLevel, signedPixels, signedSlice } from './eventPixels';
+import { countPolarities, describeEventPixel, eventColours, noEventLevel, shrinkEvents, signedPixels, signedSlice } from './eventPixels';
 import { rampColour, type Theme } from './palette';
 
 const bytes = (colour: string): number[] => {
@@ -46,5 +46,20 @@ describe('input slices', () => {
 
   it('count no pixel without an event', () => {
     expect(countPolarities(signedSlice(Float32Array.of(noEventLevel, 0, 1, 0.498)))).toEqual({ on: 1, off: 1 });
+  });
+});
+
+describe('smaller pictures of events', () => {
+  it('show the strongest of the events that share a pixel', () => {
+    const signed = Float32Array.of(0, 0.2, 0, 0, -0.9, 0, 0, 0.1);
+    const { signed: shown, size } = shrinkEvents(signed, { width: 4, height: 2 }, { width: 2, height: 1 });
+    expect(size).toEqual({ width: 2, height: 1 });
+    expect([...shown]).toEqual([...Float32Array.of(-0.9, 0.1)]);
+  });
+
+  it('are never larger than the picture, nor empty', () => {
+    const signed = Int8Array.of(1, 0, 0, -1);
+    expect(shrinkEvents(signed, { width: 2, height: 2 }, { width: 9, height: 9 }).signed).toBe(signed);
+    expect([...shrinkEvents(signed, { width: 2, height: 2 }, { width: 0.2, height: 2 }).signed]).toEqual([1, -1]);
   });
 });

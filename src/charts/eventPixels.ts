@@ -1,3 +1,4 @@
+import type { Size } from '../base/geometry';
 import { formatRate } from './format';
 import { rampEntry, rampTable, type Theme } from './palette';
 
@@ -55,4 +56,25 @@ export function describeEventPixel(pixels: EventPixels, cell: number): string {
   if (value === 0) return 'no event';
   const polarity = value > 0 ? 'ON' : 'OFF';
   return pixels.kind === 'polarity' ? polarity : `${polarity}, freshness ${formatRate(Math.abs(value))}`;
+}
+
+/**
+ * Values from −1 to 1 on fewer pixels: each takes the strongest of those that it stands for. A mean would let single events fade
+ * away. A side that is not to become shorter stays as it is.
+ * @returns `[height, width]` of `size`, which is at least one pixel and at most the grid.
+ */
+export function shrinkEvents<A extends Int8Array | Float32Array>(signed: A, grid: Size, wanted: Size): { signed: A; size: Size } {
+  const side = (length: number, to: number): number => Math.max(1, Math.min(length, Math.round(to)));
+  const size = { width: side(grid.width, wanted.width), height: side(grid.height, wanted.height) };
+  if (size.width === grid.width && size.height === grid.height) return { signed, size };
+  const shrunk = signed.slice(0, size.width * size.height).fill(0) as A;
+  for (let y = 0, cell = 0; y < grid.height; y++) {
+    const row = Math.floor((y * size.height) / grid.height) * size.width;
+    for (let x = 0; x < grid.width; x++, cell++) {
+      const value = signed[cell] ?? 0;
+      const at = row + Math.floor((x * size.width) / grid.width);
+      if (Math.abs(value) > Math.abs(shrunk[at] ?? 0)) shrunk[at] = value;
+    }
+  }
+  return { signed: shrunk, size };
 }

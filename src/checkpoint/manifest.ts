@@ -41,6 +41,8 @@ const manifestSchema = z.object({
   name: z.string(),
   title: z.string(),
   summary: z.string(),
+  /** What it was trained on. */
+  reads: z.enum(['pictures', 'events']).default('pictures'),
   /** Side of the square input in pixels. */
   inputSize: z.int().positive(),
   /** Steps that it was trained with, and that it runs with unless told otherwise. */

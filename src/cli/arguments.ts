@@ -13,3 +13,4 @@ export const number = z.string().trim().min(1).pipe(z.coerce.number());
 export const share = number.pipe(z.number().min(0).max(1));
 export const wholeNumber = number.pipe(z.int());
 export const mode = z.enum(['snn', 'ann']);
+export const seed = wholeNumber.pipe(z.int().nonnegative());

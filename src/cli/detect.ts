@@ -1,11 +1,16 @@
+import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
+import { representations } from '../base/eventOptions';
 import { AppError } from '../base/errors';
-import type { DetectionResult, RunSettings } from '../engine/protocol';
+import type { Representation } from '../base/eventOptions';
+import type { Task } from '../base/progress';
+import type { DetectionResult, EventsFrame, PictureFrame, RecordingRef, RunSettings } from '../engine/protocol';
 import { Session } from '../engine/session';
+import { isRecording } from '../input/events/open';
 import { maximumSteps, trainedNeuron } from '../network/network';
 import { openBackend } from '../tensor/backend';
-import { mode as modeSchema, parseOption, share, wholeNumber } from './arguments';
-import { writeDrawing } from './draw';
+import { mode as modeSchema, number, parseOption, share, wholeNumber } from './arguments';
+import { eventsPicture, writeDrawing } from './draw';
 import { writeRaw } from './raw';
 import { modelSource, nodeSurroundings, openFile, terminalTask } from './surroundings';
 import { z } from '../base/schema';
@@ -23,6 +28,9 @@ export async function detectCommand(args: string[]): Promise<void> {
       conf: { type: 'string', default: '0.25' },
       iou: { type: 'string', default: '0.45' },
       size: { type: 'string' },
+      from: { type: 'string' },
+      window: { type: 'string' },
+      representation: { type: 'string', default: 'gen1' },
       mode: { type: 'string', default: 'snn' },
       backend: { type: 'string', default: 'auto' },
       json: { type: 'boolean', default: false },
@@ -40,18 +48,55 @@ export async function detectCommand(args: string[]): Promise<void> {
   const stepsAsked = options.steps === undefined ? undefined : parseOption('steps', options.steps, wholeNumber.pipe(z.int().min(1).max(maximumSteps)));
   const inputSize = options.size === undefined ? ('native' as const) : parseOption('size', options.size, sizeSchema);
 
+  const fromUs = options.from === undefined ? undefined : parseOption('from', options.from, number);
+  const windowUs = options.window === undefined ? undefined : parseOption('window', options.window, number.pipe(z.number().positive()));
+  const representation = parseOption('representation', options.representation, z.enum(representations));
+
   const task = terminalTask();
-  const frame = { id: input, image: await openFile(input) };
+  const file = { name: basename(input), blob: await openFile(input) };
   const source = await modelSource(weights);
   const backend = await openBackend({ preference, wasmPaths: undefined, avoid: [] });
   const session = new Session(backend, nodeSurroundings);
   const model = await session.load({ slot: modeAsked, source }, task);
   const slot = model.mode;
+  const frame = (await isRecording(file))
+    ? await eventsFrame(session, file, { fromUs, windowUs, representation }, task)
+    : pictureFrame(file.blob, fromUs ?? windowUs);
   const settings: RunSettings = { steps: stepsAsked ?? model.steps ?? defaultSteps, ...trainedNeuron, inputSize };
   const result = await session.detect({ slot, frame, settings, confidence, iou }, task);
   if (options.raw !== undefined) await writeRaw(options.raw, await session.record({ slot, frame, settings }, task));
-  if (options.draw !== undefined) await writeDrawing(options.draw, frame.image, result);
+  if (options.draw !== undefined) await writeDrawing(options.draw, await pictureOf(session, frame, task), result);
   process.stdout.write(options.json ? `${JSON.stringify(jsonOf(result), null, 2)}\n` : table(result));
+}
+
+/** The window that ends Gen1's rule: 250 ms (specification, section 8). */
+const defaultWindowUs = 250_000;
+
+function pictureFrame(image: Blob, eventsOption: number | undefined): PictureFrame {
+  if (eventsOption === undefined) return { id: 'picture', image };
+  throw new AppError('usage', 'The options --from and --window are for event recordings, and the input is none.', 'See the usage below.');
+}
+
+async function eventsFrame(
+  session: Session,
+  file: { name: string; blob: Blob },
+  { fromUs, windowUs = defaultWindowUs, representation }: { fromUs: number | undefined; windowUs: number | undefined; representation: Representation },
+  task: Task,
+): Promise<EventsFrame> {
+  const recording: RecordingRef = { kind: 'file', id: file.name, ...file };
+  const firstUs = fromUs ?? (await session.recordings.scan({ recording, budgetMs: Infinity }, task)).summary.minUs ?? 0;
+  return { id: 'events', recording, fromUs: firstUs, windowUs, representation, fit: 'stretch', withoutHotPixels: false, carryMembranes: false };
+}
+
+/** For drawing boxes on: the picture itself, or the window's events. */
+async function pictureOf(session: Session, frame: PictureFrame | EventsFrame, task: Task): Promise<Blob> {
+  if (!('recording' in frame)) {
+    if (frame.image instanceof Blob) return frame.image;
+    throw new TypeError('The command line opens pictures as files.');
+  }
+  const { recording, fromUs, windowUs, withoutHotPixels } = frame;
+  const view = await session.recordings.view({ recording, fromUs, toUs: fromUs + windowUs, view: 'polarity', withoutHotPixels }, task);
+  return nodeSurroundings.encodePicture(eventsPicture(view));
 }
 
 const sizeSchema = wholeNumber.pipe(

@@ -1,5 +1,6 @@
 import sharp from 'sharp';
-import type { DetectionResult } from '../engine/protocol';
+import type { Picture } from '../base/picture';
+import type { DetectionResult, RecordingView } from '../engine/protocol';
 
 /** Okabe and Ito's colours: told apart by people with any kind of colour vision. */
 const classColours = ['#e69f00', '#56b4e9', '#009e73', '#f0e442', '#0072b2', '#d55e00', '#cc79a7'];
@@ -21,6 +22,14 @@ export async function writeDrawing(path: string, image: Blob, result: DetectionR
     .composite([{ input: Buffer.from(overlay) }])
     .png()
     .toFile(path);
+}
+
+/** The last polarity of each pixel as black (OFF) and white (ON) on grey, as the network sees it. */
+export function eventsPicture({ sensor, pixels }: RecordingView): Picture {
+  const data = new Uint8Array(sensor.width * sensor.height * 3);
+  const values = pixels.kind === 'polarity' ? pixels.last : pixels.value;
+  values.forEach((value, pixel) => data.fill(Math.round(127.5 + value * 127.5), pixel * 3, pixel * 3 + 3));
+  return { ...sensor, data };
 }
 
 /** Class names come from the checkpoint. */

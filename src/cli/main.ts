@@ -1,9 +1,12 @@
 import { AppError, asAppError } from '../base/errors';
+import { representations, writableFormatIds } from '../base/eventOptions';
 import { convertCommand } from './convert';
 import { detectCommand } from './detect';
+import { eventsCommand } from './events';
 
 const commands: Record<string, (args: string[]) => Promise<void>> = {
   detect: detectCommand,
+  events: eventsCommand,
   convert: convertCommand,
 };
 
@@ -11,7 +14,16 @@ const usage = `Usage: npm run -s cli -- COMMAND ...
 
   detect --weights W --input FILE [--steps T] [--conf 0.25] [--iou 0.45] [--size PX] [--mode snn|ann]
          [--backend wasm|reference] [--json] [--raw OUT.safetensors] [--draw OUT.png]
-      W is a .pt, a .safetensors, or the name of a shipped model; FILE is a picture.
+         [--from US] [--window US] [--representation ${representations.join('|')}]
+      W is a .pt, a .safetensors, or the name of a shipped model; FILE is a picture or an event recording, of which the
+      window from --from (its first event) over --window microseconds (250000) is used.
+  events info FILE [--json]
+  events convert IN OUT
+      To ${writableFormatIds.join(', ')}, by OUT's ending (.dat, .evt2.raw, .evt3.raw or .raw, .npy, .csv).
+  events scenes --recordings FOLDER --labels CSV --out FOLDER --count N [--seed S] [--size 128] [--objects 1-4]
+         [--part all|train|validation] [--validation 0.1]
+      Composes single-object recordings into scenes with boxes: NAME_td.dat, NAME_bbox.npy and classes.json. The parts
+      share no recording.
   convert IN OUT [--mode snn|ann] [--half]
       Between .pt and .safetensors; --half stores 16-bit floats.
 `;

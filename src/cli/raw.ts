@@ -4,7 +4,7 @@ import type { Recording } from '../engine/session';
 
 /**
  * Writes input, logits, decoded boxes and every neuron layer with the names and the axis order of PyTorch:
- * `input` [1, 3, H, W]; `raw.N` [1, anchors, h, w, 5 + classes]; `pred` [1, n, 5 + classes];
+ * `input` [1, 3, H, W], or `steps` [T, 1, 3, H, W] where each step has its own; `raw.N` [1, anchors, h, w, 5 + classes]; `pred` [1, n, 5 + classes];
  * `neuron.N.membrane`, `neuron.N.spike` [T, 1, C, H, W].
  */
 export async function writeRaw(path: string, recording: Recording): Promise<void> {
@@ -12,9 +12,11 @@ export async function writeRaw(path: string, recording: Recording): Promise<void
   await writeFile(path, new Uint8Array(await blob.arrayBuffer()));
 }
 
-function* entries({ values, input, run, candidates, anchorsPerScale }: Recording): Generator<WriteEntry> {
-  const channels = values.length / (input.width * input.height);
-  yield entry('input', [1, channels, input.height, input.width], channelsFirst(values, 1, input.height * input.width, channels));
+function* entries({ values, inputSteps, input, run, candidates, anchorsPerScale }: Recording): Generator<WriteEntry> {
+  const channels = 3;
+  const planes = channelsFirst(values, inputSteps, input.height * input.width, channels);
+  if (inputSteps === 1) yield entry('input', [1, channels, input.height, input.width], planes);
+  else yield entry('steps', [inputSteps, channels, input.height, input.width], planes);
   for (const [scale, { height, width, mean }] of run.scales.entries()) {
     const outputs = candidates.stride;
     // Anchors are the slow part of our channels, so that the same exchange of axes brings them to the front.

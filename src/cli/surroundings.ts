@@ -18,6 +18,9 @@ export const nodeSurroundings: Surroundings = {
   decodePicture: async (image) => decodePicture(new Uint8Array(await image.arrayBuffer())),
   encodePicture: async ({ width, height, data }) =>
     new Blob([new Uint8Array(await sharp(data, { raw: { width, height, channels: 3 } }).png().toBuffer())], { type: 'image/png' }),
+  decodeVideo: () => {
+    throw new AppError('input/unsupported', 'Videos are decoded by a browser only.', 'Open the video on the page.');
+  },
 };
 
 /** The file as a blob that is read when and where it is needed. @throws AppError `input/unreadable` */

@@ -2,14 +2,22 @@
 export type {
   BlockDescription,
   DetectionResult,
+  EventsFrame,
   LayerDescription,
   ModelDescription,
   ModelSource,
+  RecordingRef,
+  RecordingState as ScannedRecording,
+  RecordingView,
   RunSettings,
   Slot,
+  StepPictures,
   TraceResult,
+  TruthBox,
 } from '../engine/protocol';
 import type { ResponseOf } from '../engine/protocol';
+
+export type { RequestPayload } from '../engine/protocol';
 
 export { detectionResultSchema } from '../engine/protocol';
 

@@ -4,7 +4,10 @@ import { rerun, setRun } from './run';
 import { underWay } from './work';
 
 /** A model that the site ships, as its list names it. */
-export const shippedModels = [{ name: 'bccd', title: 'Blood cells (EMS-Res10, 256 px)' }] as const;
+export const shippedModels = [
+  { name: 'bccd', title: 'Blood cells (EMS-Res10, 256 px)', reads: 'pictures', slots: ['snn', 'ann'] },
+  { name: 'nmnist-scenes', title: 'Digits from events (EMS-Res10, 128 px)', reads: 'events', slots: ['snn'] },
+] as const;
 
 export async function startEngine(): Promise<void> {
   await underWay('engine', 'Starting the engine', () => engine.open('auto'));
@@ -22,14 +25,30 @@ export async function chooseBackend(preference: BackendPreference): Promise<void
   else usePlayground.setState({ backendPreference: before });
 }
 
-/** The SNN and its twin. */
+/** The SNN and, where it has one, its twin. */
 export async function chooseShippedModel(name: string): Promise<void> {
+  await loadShippedModel(name);
+  rerun();
+}
+
+/** A shipped model for the other kind of input makes way for one of this kind; what a person loaded stays. */
+export async function chooseModelFor(reads: 'pictures' | 'events'): Promise<void> {
+  const { models } = usePlayground.getState();
+  const present = shippedModels.find(({ name }) => name === models.snn?.name);
+  if (models.snn && (!present || present.reads === reads)) return;
+  const fitting = shippedModels.find((model) => model.reads === reads);
+  if (fitting) await loadShippedModel(fitting.name);
+}
+
+async function loadShippedModel(name: string): Promise<void> {
+  const shipped = shippedModels.find((known) => known.name === name);
+  if (!shipped) return;
   const source: ModelSource = { kind: 'shipped', name };
   if (!(await load('snn', source))) return;
-  await load('ann', source);
+  if (shipped.slots.some((slot) => slot === 'ann')) await load('ann', source);
+  else await dropTwin();
   const { models, run } = usePlayground.getState();
   if (models.snn?.steps !== undefined && models.snn.steps !== run.steps) setRun({ steps: models.snn.steps });
-  rerun();
 }
 
 /**
@@ -46,6 +65,11 @@ export async function loadCheckpointFile(slot: Slot, file: File): Promise<void> 
 async function dropForeignTwin(): Promise<void> {
   const { models } = usePlayground.getState();
   if (!models.snn || !models.ann || models.ann.classNames.join('\n') === models.snn.classNames.join('\n')) return;
+  await dropTwin();
+}
+
+async function dropTwin(): Promise<void> {
+  if (!usePlayground.getState().models.ann) return;
   await engine.request('unload', { slot: 'ann' });
   usePlayground.setState(({ models: current, results }) => ({
     models: { ...current, ann: undefined },

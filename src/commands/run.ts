@@ -8,7 +8,9 @@ import {
   type Neuron,
   type PaneResult,
   type PlaygroundState,
+  type RequestPayload,
   type Slot,
+  type Source,
 } from '../state/store';
 import { underWay } from './work';
 
@@ -29,7 +31,8 @@ export function rerun(): void {
   }, 0);
 }
 
-async function detectAll(): Promise<void> {
+/** Runs the networks on the present source; the player waits for it. */
+export async function detectAll(): Promise<void> {
   const finished = await underWay('run', 'Running the networks', async (task) => {
     for (const slot of ['snn', 'ann'] as const) {
       const state = usePlayground.getState();
@@ -37,18 +40,35 @@ async function detectAll(): Promise<void> {
       if (!source || !models[slot]) continue;
       const result = await engine.request(
         'detect',
-        { slot, frame: { id: source.id, image: source.image }, settings: settingsFor(state, slot), ...detection },
+        { slot, frame: frameOf(source), settings: settingsFor(state, slot), ...detection },
         task,
       );
       showResult(slot, { sourceId: source.id, result, precomputed: false });
     }
     return true;
   });
-  if (finished) await traceChosenLayer();
+  if (!finished) return;
+  await readSlices();
+  await traceChosenLayer();
+}
+
+/** The pictures that the network got of a window of events, one for each step. */
+async function readSlices(): Promise<void> {
+  const state = usePlayground.getState();
+  const { source, models } = state;
+  if (source?.kind !== 'events' || !models.snn) return;
+  const slices = await underWay('slices', 'Reading the slices', (task) =>
+    engine.request('slices', { slot: 'snn', frame: source.frame, settings: settingsFor(state, 'snn') }, task),
+  );
+  usePlayground.setState(({ source: now }) => (slices && now?.kind === 'events' && now.id === source.id ? { source: { ...now, slices } } : {}));
+}
+
+export function frameOf(source: Source): RequestPayload<'detect'>['frame'] {
+  return source.kind === 'picture' ? { id: source.id, image: source.image } : source.frame;
 }
 
 /** The page letterboxes into the model's own size; only the command line feeds pictures as they are by default. */
-function settingsFor({ run, models }: PlaygroundState, slot: Slot): PlaygroundState['run'] {
+export function settingsFor({ run, models }: PlaygroundState, slot: Slot): PlaygroundState['run'] {
   return run.inputSize === 'native' ? { ...run, inputSize: models[slot]?.inputSize ?? 'native' } : run;
 }
 
@@ -82,7 +102,7 @@ export async function traceChosenLayer(): Promise<void> {
   const trace = await underWay('trace', 'Reading the layer', (task) =>
     engine.request(
       'trace',
-      { slot: 'snn', frame: { id: source.id, image: source.image }, settings: settingsFor(state, 'snn'), layer: view.layer },
+      { slot: 'snn', frame: frameOf(source), settings: settingsFor(state, 'snn'), layer: view.layer },
       task,
     ),
   );

@@ -1,8 +1,10 @@
 import { AppError } from '../base/errors';
 import { engine } from '../state/engine';
-import { usePlayground, type Source } from '../state/store';
-import { loadCheckpointFile } from './models';
+import { usePlayground, type PictureSource } from '../state/store';
+import { chooseModelFor, loadCheckpointFile } from './models';
+import { openLabels, openRecording } from './recordings';
 import { rerun } from './run';
+import { openVideo } from './simulate';
 import { tellError, underWay, unreadablePicture } from './work';
 
 let nextSource = 1;
@@ -10,7 +12,7 @@ let nextSource = 1;
 /** Shows a picture and runs the networks on it; one that cannot be read leaves the page as it is. */
 export async function showPicture(
   image: Blob,
-  about: Pick<Source, 'title' | 'origin' | 'originUrl'>,
+  about: Pick<PictureSource, 'title' | 'origin' | 'originUrl'>,
 ): Promise<void> {
   let bitmap: ImageBitmap;
   try {
@@ -19,9 +21,14 @@ export async function showPicture(
     tellError(unreadablePicture(cause));
     return;
   }
-  usePlayground.getState().source?.bitmap.close();
+  const { source, recording } = usePlayground.getState();
+  if (source?.kind === 'picture') source.bitmap.close();
+  // The example is shown before any model has been asked for.
+  if (recording) await chooseModelFor('pictures');
   usePlayground.setState({
+    recording: undefined,
     source: {
+      kind: 'picture',
       ...about,
       id: `picture ${nextSource++}`,
       image,
@@ -32,21 +39,58 @@ export async function showPicture(
   rerun();
 }
 
-/** Everything that was dropped at once, checkpoints first, so that a picture beside them is run with them. */
+/** Everything that was dropped at once: checkpoints first, so that what lies beside them is run with them; labels with their recording. */
 export async function openFiles(files: readonly File[], slot: 'snn' | 'ann'): Promise<void> {
-  const pictures: File[] = [];
-  for (const file of files) {
-    if (await isPicture(file)) pictures.push(file);
-    else await openFile(file, slot);
-  }
-  const last = pictures.at(-1);
-  if (last) await openFile(last);
+  const kinds = await Promise.all(files.map(async (file) => ({ file, kind: await kindOf(file) })));
+  const of = (kind: FileKind): File[] => kinds.filter((known) => known.kind === kind).map(({ file }) => file);
+  const labels = of('labels');
+  const recording = of('recording').at(-1);
+  const picture = of('picture').at(-1);
+  const video = of('video').at(-1);
+  for (const file of of('checkpoint')) await loadCheckpointFile(slot, file);
+  if (recording) await openRecordingFile(recording, labels);
+  else if (video) await openVideo(video);
+  else if (picture) await showPicture(picture, { title: picture.name, origin: 'Your file', originUrl: undefined });
+  else if (labels.length > 0) await openLabelsOf(labels);
 }
 
-/** What was pasted or chosen: a checkpoint, else a picture. */
-export async function openFile(file: File, slot: 'snn' | 'ann' = 'snn'): Promise<void> {
-  if (await isPicture(file)) await showPicture(file, { title: file.name, origin: 'Your file', originUrl: undefined });
-  else await loadCheckpointFile(slot, file);
+async function openLabelsOf(labels: readonly File[]): Promise<void> {
+  if (usePlayground.getState().recording) await openLabels(labels);
+  else tellError(new AppError('input/unsupported', 'Boxes were opened, and there is no recording that they belong to.', 'Open the recording first, or both at once.'));
+}
+
+let nextRecording = 1;
+
+async function openRecordingFile(file: File, labels: readonly File[]): Promise<void> {
+  const ref = { kind: 'file' as const, id: `file ${nextRecording++}`, name: file.name, blob: file };
+  await openRecording(ref, { title: file.name, origin: 'Your file' }, labels);
+}
+
+type FileKind = 'picture' | 'video' | 'labels' | 'checkpoint' | 'recording';
+
+/** By what is in it; the name decides only between kinds that look alike from the outside. */
+async function kindOf(file: File): Promise<FileKind> {
+  if (await isPicture(file)) return 'picture';
+  if (/_bbox\.npy$|\.xml$/i.test(file.name)) return 'labels';
+  if (/\.(mp4|m4v|mov|webm|mkv)$/i.test(file.name) || file.type.startsWith('video/')) return 'video';
+  if (/\.(pt|pth|safetensors)$/i.test(file.name)) return 'checkpoint';
+  if (/\.txt$/i.test(file.name) && (await isYolo(file))) return 'labels';
+  if (await underWay('identify', 'Looking at the file', (task) => engine.request('identify', { name: file.name, blob: file }, task))) return 'recording';
+  return (await isZip(file)) || !recordingNames.test(file.name) ? 'checkpoint' : 'recording';
+}
+
+/** Files with such names are told what is wrong with them as recordings. */
+const recordingNames = /\.(dat|raw|aedat|aedat4|bin|es|h5|hdf5|npy|npz|csv|bag|mcap|db3)$/i;
+
+async function isZip(file: Blob): Promise<boolean> {
+  return (await file.slice(0, 2).text()) === 'PK';
+}
+
+/** Lines of a class and four shares of the picture; an event has four numbers. */
+async function isYolo(file: Blob): Promise<boolean> {
+  const [line = ''] = (await file.slice(0, 500).text()).split('\n');
+  const [label = NaN, ...shares] = line.trim().split(/\s+/).map(Number);
+  return Number.isInteger(label) && shares.length === 4 && shares.every((share) => share >= 0 && share <= 1);
 }
 
 /** By its first bytes, not by its name: a renamed file is what it is. */

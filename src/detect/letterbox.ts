@@ -40,29 +40,48 @@ export function placeInto({ width, height }: Size, input: Size): LetterboxPlacem
   };
 }
 
+/** Fills all of `input`, whatever that does to the aspect (the rule for Gen1's event pictures). */
+export function stretchInto({ width, height }: Size, input: Size): LetterboxPlacement {
+  return { input, scaled: input, left: 0, top: 0, original: { width, height } };
+}
+
+/** The network's input for a picture: `[1, input.height, input.width, 3]`, RGB in [0, 1]. */
+export function letterbox({ width, height, data }: Picture, placement: LetterboxPlacement): Float32Array {
+  const grey = paddingGrey / 255;
+  return resample({ width, height, data, unit: 255 }, placement, [grey, grey, grey]);
+}
+
 /**
- * The network's input for a picture: `[1, input.height, input.width, 3]`, RGB in [0, 1].
+ * Scales three interleaved channels to where `placement` says and fills the rest: `[input.height, input.width, 3]`.
  * Bilinear with half-pixel centres, edges repeated, no smoothing before shrinking.
+ * @param source its values are divided by `unit`
  */
-export function letterbox(picture: Picture, placement: LetterboxPlacement): Float32Array {
+export function resample(
+  source: Size & { data: Uint8Array | Float32Array; unit: number },
+  placement: LetterboxPlacement,
+  fill: readonly [number, number, number],
+): Float32Array {
   const { input, scaled, left, top } = placement;
-  const values = new Float32Array(input.width * input.height * 3).fill(paddingGrey / 255);
-  const columns = samples(picture.width, scaled.width);
-  const rows = samples(picture.height, scaled.height);
-  const { data } = picture;
+  const values = new Float32Array(input.width * input.height * 3);
+  if (scaled.width < input.width || scaled.height < input.height) {
+    for (let index = 0; index < values.length; index += 3) values.set(fill, index);
+  }
+  const columns = samples(source.width, scaled.width);
+  const rows = samples(source.height, scaled.height);
+  const { data, unit } = source;
   for (let y = 0; y < scaled.height; y++) {
     const row = rows[y] ?? unreachable();
     let target = ((y + top) * input.width + left) * 3;
     for (let x = 0; x < scaled.width; x++) {
       const column = columns[x] ?? unreachable();
-      const a = (row.low * picture.width + column.low) * 3;
-      const b = (row.low * picture.width + column.high) * 3;
-      const c = (row.high * picture.width + column.low) * 3;
-      const d = (row.high * picture.width + column.high) * 3;
+      const a = (row.low * source.width + column.low) * 3;
+      const b = (row.low * source.width + column.high) * 3;
+      const c = (row.high * source.width + column.low) * 3;
+      const d = (row.high * source.width + column.high) * 3;
       for (let channel = 0; channel < 3; channel++) {
         const above = mix(data[a + channel] ?? 0, data[b + channel] ?? 0, column.weight);
         const below = mix(data[c + channel] ?? 0, data[d + channel] ?? 0, column.weight);
-        values[target++] = mix(above, below, row.weight) / 255;
+        values[target++] = mix(above, below, row.weight) / unit;
       }
     }
   }

@@ -12,6 +12,9 @@ function setUp(backend: Partial<Backend> = {}) {
     readModelFile: () => new Promise((resolve) => (release = resolve)),
     decodePicture: () => Promise.reject(new Error('no picture')),
     encodePicture: () => Promise.resolve(new Blob(['picture'])),
+    decodeVideo: () => {
+      throw new Error('no video');
+    },
   };
   const handler = new MessageHandler(surroundings, undefined, (message) => posted.push(message), () =>
     Promise.resolve({

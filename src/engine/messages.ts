@@ -1,5 +1,7 @@
 import { AppError, asAppError, cancelled } from '../base/errors';
 import type { Task } from '../base/progress';
+import { isRecording } from '../input/events/open';
+import { readTruth } from '../input/events/truth';
 import { openBackend, type Backend, type BackendOptions } from '../tensor/backend';
 import {
   requestSchemas,
@@ -77,6 +79,16 @@ export class MessageHandler {
     unload: (payload) => this.opened().unload(payload),
     detect: (payload, task) => this.opened().detect(payload, task),
     trace: (payload, task) => this.opened().trace(payload, task),
+    identify: (payload) => isRecording(payload),
+    scanRecording: (payload, task) => this.opened().recordings.scan(payload, task),
+    viewRecording: (payload, task) => this.opened().recordings.view(payload, task),
+    slices: (payload, task) => this.opened().slices(payload, task),
+    readTruth: (payload) => readTruth(payload),
+    saveRecording: (payload, task) => this.opened().recordings.save(payload, task),
+    startSimulator: (payload) => this.opened().recordings.startSimulator(payload),
+    simulateFrame: (payload) => this.opened().recordings.simulateFrame(payload),
+    simulateSketch: (payload) => this.opened().recordings.simulateSketch(payload),
+    simulateVideo: (payload, task) => this.opened().simulateVideo(payload, task),
     draw: (payload) => this.opened().draw(payload),
     memory: () => this.opened().memory(),
   };
@@ -91,9 +103,11 @@ function isRequestKind(kind: string): kind is RequestKind {
   return Object.hasOwn(requestSchemas, kind);
 }
 
-/** The big arrays of an answer move to the page in place of being copied. */
+/** The big arrays of an answer, all made for it, move to the page in place of being copied. */
 function transferables(value: unknown): Transferable[] {
-  if (typeof value !== 'object' || value === null || !('trace' in value)) return [];
-  const { trace } = value as ResponseOf['trace'];
-  return [trace.membrane.buffer, trace.emitted.buffer];
+  if (typeof value !== 'object' || value === null) return [];
+  const { trace, pixels, values } = value as Partial<ResponseOf['trace'] & ResponseOf['viewRecording'] & ResponseOf['slices']>;
+  if (trace) return [trace.membrane.buffer, trace.emitted.buffer];
+  if (pixels) return [pixels.kind === 'polarity' ? pixels.last.buffer : pixels.value.buffer];
+  return values ? [values.buffer] : [];
 }

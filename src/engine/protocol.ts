@@ -1,10 +1,24 @@
 import { z } from '../base/schema';
 import { backendNames } from '../base/backendName';
 import { errorCodes } from '../base/errors';
+import type { Size } from '../base/geometry';
+import {
+  columnNames,
+  maximumSensorSide,
+  representations,
+  sceneKinds,
+  simulatorSettingsSchema,
+  timeUnits,
+  writableFormatIds,
+} from '../base/eventOptions';
 import type { LayerTrace } from '../base/trace';
 import type { BackendChoice } from '../tensor/backend';
 import type { NetworkMode } from '../checkpoint/types';
 import type { EnergyEstimate } from '../energy/energy';
+import type { RecordingSummary, ScanProgress } from '../input/events/recording';
+import type { TableInterpretation } from '../input/events/source';
+import type { TruthBox } from '../input/events/truth';
+import type { WindowStatistics } from '../input/events/window';
 
 /**
  * What the page and the engine say to each other. Requests are parsed with these schemas on arrival; answers carry the
@@ -26,7 +40,7 @@ const modelSourceSchema = z.discriminatedUnion('kind', [
 ]);
 export type ModelSource = z.infer<typeof modelSourceSchema>;
 
-const frameSchema = z.object({
+const pictureFrameSchema = z.object({
   /** The engine keeps the decoded picture of the last frame under this name. */
   id: z.string(),
   image: z.union([
@@ -34,6 +48,40 @@ const frameSchema = z.object({
     z.object({ width: z.int().positive(), height: z.int().positive(), data: z.instanceof(Uint8Array) }),
   ]),
 });
+export type PictureFrame = z.infer<typeof pictureFrameSchema>;
+
+const tableSchema = z.object({
+  columns: z.array(z.enum([...columnNames, 'other'])),
+  timeUnit: z.enum(timeUnits),
+});
+
+/** A recording says all that it takes to open it again; the engine keeps the one that was used last open under `id`. */
+const recordingRefSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('file'), id: z.string(), name: z.string(), blob: blobSchema, table: tableSchema.partial().optional() }),
+  z.object({ kind: z.literal('scene'), id: z.string(), scene: z.enum(sceneKinds), seed: z.int().nonnegative() }),
+  /** What the simulator has made so far in this session. */
+  z.object({ kind: z.literal('live'), id: z.string() }),
+]);
+export type { TruthBox };
+export type RecordingRef = z.infer<typeof recordingRefSchema>;
+
+const microseconds = z.number().min(-Number.MAX_SAFE_INTEGER).max(Number.MAX_SAFE_INTEGER);
+
+const eventsFrameSchema = z.object({
+  id: z.string(),
+  recording: recordingRefSchema,
+  fromUs: microseconds,
+  windowUs: z.number().positive(),
+  representation: z.enum(representations),
+  fit: z.enum(['stretch', 'letterbox']),
+  /** Leaves out pixels that fire far more often than the others. */
+  withoutHotPixels: z.boolean(),
+  /** Goes on from the membranes of the window before, if that is what the network saw last. */
+  carryMembranes: z.boolean(),
+});
+export type EventsFrame = z.infer<typeof eventsFrameSchema>;
+
+const frameSchema = z.union([pictureFrameSchema, eventsFrameSchema]);
 export type Frame = z.infer<typeof frameSchema>;
 
 const runSettingsSchema = z.object({
@@ -57,6 +105,43 @@ export const requestSchemas = {
     iou: z.number().min(0).max(1),
   }),
   trace: z.object({ slot: slotSchema, frame: frameSchema, settings: runSettingsSchema, layer: z.int().nonnegative() }),
+  /** Whether a file is an event recording. */
+  identify: z.object({ name: z.string(), blob: blobSchema }),
+  /** Reads on in a recording for about `budgetMs`, from where the last call ended; repeat until it is `finished`. */
+  scanRecording: z.object({ recording: recordingRefSchema, budgetMs: z.number().positive() }),
+  /** What a person sees of the events from `fromUs` to `toUs`. */
+  viewRecording: z.object({
+    recording: recordingRefSchema,
+    fromUs: microseconds,
+    toUs: microseconds,
+    view: z.enum(['polarity', 'surface']),
+    withoutHotPixels: z.boolean(),
+  }),
+  /** The pictures that the network gets, one for each step. */
+  slices: z.object({ slot: slotSchema, frame: eventsFrameSchema, settings: runSettingsSchema }),
+  /** Boxes from a file beside a recording. */
+  readTruth: z.object({ name: z.string(), blob: blobSchema, sensor: z.object({ width: z.int().positive(), height: z.int().positive() }) }),
+  /** The whole recording in another format. */
+  saveRecording: z.object({ recording: recordingRefSchema, format: z.enum(writableFormatIds) }),
+  /** A new simulated camera; the events that it makes are the recording of kind `live`. */
+  startSimulator: z.object({
+    width: z.int().min(1).max(maximumSensorSide),
+    height: z.int().min(1).max(maximumSensorSide),
+    settings: simulatorSettingsSchema,
+    seed: z.int().nonnegative(),
+  }),
+  /** One frame for the simulated camera, RGBA; times must rise. */
+  simulateFrame: z.object({ rgba: z.instanceof(Uint8ClampedArray), timeUs: microseconds }),
+  /** A still drawing, moved over the sensor in three saccades; a new simulated camera. */
+  simulateSketch: z.object({
+    luminance: z.instanceof(Uint8Array),
+    width: z.int().min(1).max(1024),
+    height: z.int().min(1).max(1024),
+    settings: simulatorSettingsSchema,
+    seed: z.int().nonnegative(),
+  }),
+  /** A whole video through a new simulated camera. */
+  simulateVideo: z.object({ video: blobSchema, longSide: z.int().min(16).max(1024), settings: simulatorSettingsSchema, seed: z.int().nonnegative() }),
   /** A drawn smear as a PNG. */
   draw: z.object({ seed: z.int().nonnegative() }),
   memory: z.object({}),
@@ -106,6 +191,8 @@ export interface ModelDescription {
   /** What its manifest says; a bare checkpoint does not know. */
   inputSize: number | undefined;
   steps: number | undefined;
+  /** What it was trained on; undefined where nobody says. */
+  reads: 'pictures' | 'events' | undefined;
   source: { data: string; url: string; licence: string } | undefined;
 }
 
@@ -149,12 +236,47 @@ export interface TraceResult {
   trace: LayerTrace;
 }
 
+export interface RecordingState extends ScanProgress {
+  format: string;
+  summary: RecordingSummary;
+  /** Where the file does not describe its own columns: how they were understood. */
+  table: TableInterpretation | undefined;
+  /** Boxes that came with the recording. */
+  truth: readonly TruthBox[];
+}
+
+export interface RecordingView {
+  sensor: Size;
+  pixels: { kind: 'polarity'; last: Int8Array } | { kind: 'surface'; value: Float32Array };
+  statistics: WindowStatistics;
+  /** How many pixels were left out as hot. */
+  hotPixels: number;
+}
+
+export interface StepPictures {
+  steps: number;
+  width: number;
+  height: number;
+  /** `[steps, height, width, 3]`, as the network reads them. */
+  values: Float32Array;
+}
+
 export interface ResponseOf {
   open: BackendChoice;
   load: ModelDescription;
   unload: undefined;
   detect: DetectionResult;
   trace: TraceResult;
+  identify: boolean;
+  scanRecording: RecordingState;
+  viewRecording: RecordingView;
+  slices: StepPictures;
+  readTruth: readonly TruthBox[];
+  saveRecording: Blob;
+  startSimulator: undefined;
+  simulateFrame: { events: number; durationUs: number };
+  simulateSketch: { events: number; durationUs: number };
+  simulateVideo: { events: number; durationUs: number; frames: number; width: number; height: number };
   draw: Blob;
   memory: { tensors: number; bytes: number };
 }

@@ -14,6 +14,9 @@ const surroundings: Surroundings = {
   readModelFile: (path) => openAsBlob(resolve(models, path)),
   decodePicture: () => Promise.reject(new Error('The pictures of these tests are decoded already.')),
   encodePicture: ({ data }) => Promise.resolve(new Blob([new Uint8Array(data)])),
+  decodeVideo: () => {
+    throw new Error('These tests decode no video.');
+  },
 };
 
 const settings: RunSettings = { steps: 4, decay: 0.25, threshold: 0.5, inputSize: 'native' };

@@ -7,26 +7,31 @@ import { parseManifest, verifySha256, type Manifest } from '../checkpoint/manife
 import { openCheckpoint } from '../checkpoint/open';
 import type { NetworkMode } from '../checkpoint/types';
 import { decode, type Candidates } from '../detect/decode';
-import { letterbox, placeInto, sideMultiple, toOriginal, type LetterboxPlacement } from '../detect/letterbox';
+import { toOriginal, type LetterboxPlacement } from '../detect/letterbox';
 import { suppress } from '../detect/nonMaximumSuppression';
 import { estimateEnergy, fp32At45nm, type EnergyEstimate } from '../energy/energy';
 import { drawSmear } from '../input/frames/smear';
 import { convolutionCosts, nodeShapes, type NetworkGraph } from '../network/graph';
-import { Network, type NetworkRun, type RecordedLayer } from '../network/network';
+import { Network, type CarriedMembranes, type NetworkRun, type RecordedLayer } from '../network/network';
 import { parameterCount } from '../network/weights';
 import type { Backend } from '../tensor/backend';
 import type {
   BlockDescription,
   DetectionResult,
+  EventsFrame,
   Frame,
   LayerDescription,
   ModelDescription,
   ModelSource,
   RequestPayload,
+  ResponseOf,
   RunSettings,
   Slot,
+  StepPictures,
   TraceResult,
 } from './protocol';
+import { Frames } from './frames';
+import { Recordings } from './recordings';
 
 /** What the session needs from where it runs: a worker in a page, or Node. */
 export interface Surroundings {
@@ -36,6 +41,18 @@ export interface Surroundings {
   decodePicture(image: Blob): Promise<Picture>;
   /** As a PNG. */
   encodePicture(picture: Picture): Promise<Blob>;
+  /** Every frame of a video in order, scaled to `longSide`. @throws AppError `input/unreadable`, `input/unsupported` */
+  decodeVideo(video: Blob, longSide: number, task: Task): AsyncIterable<VideoFrameLuminance>;
+}
+
+export interface VideoFrameLuminance {
+  /** 0 to 255, `[height, width]`. */
+  luminance: Uint8Array;
+  width: number;
+  height: number;
+  timeUs: number;
+  /** How much of the video is behind, in [0, 1]. */
+  share: number;
 }
 
 interface LoadedModel {
@@ -52,19 +69,29 @@ interface FinishedRun {
   inferenceMs: number;
 }
 
-/** A checkpoint without a manifest does not say what it was trained at; this is the released networks' size. */
-const defaultInputSize = 640;
+/** For windows that carry on: what the last one began with, for looking at it again, and what it left. */
+interface Membranes {
+  sameRun: string;
+  fromUs: number;
+  toUs: number;
+  before: CarriedMembranes | undefined;
+  after: CarriedMembranes | undefined;
+}
 
 /** One backend, two networks (the SNN and its twin), and what was last computed with them. */
 export class Session {
   private readonly models = new Map<Slot, LoadedModel>();
   private readonly finished = new Map<Slot, FinishedRun>();
-  private picture: { id: string; picture: Picture } | undefined;
+  private readonly membranes = new Map<Slot, Membranes>();
+  private readonly frames: Frames;
+  readonly recordings = new Recordings();
 
   constructor(
     readonly backend: Backend,
     private readonly surroundings: Surroundings,
-  ) {}
+  ) {
+    this.frames = new Frames(surroundings, this.recordings);
+  }
 
   /** Loads a network; the one that was in the slot stays until the new one is complete. */
   async load({ slot, source }: RequestPayload<'load'>, task: Task): Promise<ModelDescription> {
@@ -82,6 +109,7 @@ export class Session {
       neuronLayers: network.graph.layers.length,
       inputSize: manifest?.inputSize,
       steps: manifest?.steps,
+      reads: manifest?.reads,
       source: manifest?.source,
     };
     this.models.set(mode, { network, description });
@@ -89,6 +117,7 @@ export class Session {
   }
 
   unload({ slot }: RequestPayload<'unload'>): undefined {
+    this.forgetMembranes(slot);
     this.models.get(slot)?.network.release();
     this.models.delete(slot);
     this.finished.delete(slot);
@@ -149,14 +178,31 @@ export class Session {
   async record(request: Omit<RequestPayload<'trace'>, 'layer'>, task: Task): Promise<Recording> {
     const { network } = this.model(request.slot);
     const all = network.graph.layers.map((layer) => layer.index);
-    const { run, placement, values } = await this.execute(request, task, { record: all, logitsPerStep: false });
+    const { run, placement, values, inputSteps } = await this.execute(request, task, { record: all, logitsPerStep: false });
     return {
       values,
+      inputSteps,
       input: placement.input,
       run,
       candidates: decodeStep(network, run, 0),
       anchorsPerScale: network.graph.anchorsPerScale,
     };
+  }
+
+  async slices({ slot, frame, settings }: RequestPayload<'slices'>, task: Task): Promise<StepPictures> {
+    const { values, steps, placement } = await this.frames.prepare(frame, settings, this.model(slot).description, task);
+    return { steps, ...placement.input, values };
+  }
+
+  async simulateVideo({ video, longSide, settings, seed }: RequestPayload<'simulateVideo'>, task: Task): Promise<ResponseOf['simulateVideo']> {
+    let made = { events: 0, durationUs: 0, frames: 0, width: 0, height: 0 };
+    for await (const { luminance, width, height, timeUs, share } of this.surroundings.decodeVideo(video, longSide, task)) {
+      throwIfCancelled(task.signal);
+      if (made.frames === 0) this.recordings.startSimulator({ width, height, settings, seed });
+      made = { ...this.recordings.addFrame(luminance, timeUs), frames: made.frames + 1, width, height };
+      task.report({ label: 'Turning the video into events', done: Math.round(share * 100), total: 100, unit: 'items' });
+    }
+    return made;
   }
 
   draw({ seed }: RequestPayload<'draw'>): Promise<Blob> {
@@ -213,17 +259,15 @@ export class Session {
     { slot, frame, settings }: { slot: Slot; frame: Frame; settings: RunSettings },
     task: Task,
     wanted: { record: number[]; logitsPerStep: boolean },
-  ): Promise<Omit<FinishedRun, 'key'> & { values: Float32Array }> {
+  ): Promise<Omit<FinishedRun, 'key'> & { values: Float32Array; inputSteps: number }> {
     const { network, description } = this.model(slot);
     const started = performance.now();
-    const picture = await this.decode(frame);
-    throwIfCancelled(task.signal);
-    const placement = placeInto(picture, inputSizeFor(picture, settings, description));
-    const values = letterbox(picture, placement);
+    const { values, steps, placement } = await this.frames.prepare(frame, settings, description, task);
     const preprocessed = performance.now();
+    const membranes = 'recording' in frame && frame.carryMembranes ? this.membranesFor(slot, frame, settings, placement.input) : undefined;
     const run = await network.run(
       values,
-      { steps: 1, ...placement.input, channels: 3 },
+      { steps, ...placement.input, channels: 3 },
       {
         mode: description.mode,
         steps: settings.steps,
@@ -231,24 +275,43 @@ export class Session {
         threshold: settings.threshold,
         record: new Set(wanted.record),
         logitsPerStep: wanted.logitsPerStep && description.mode === 'snn',
+        ...(membranes && { carry: { from: membranes.before } }),
       },
       task,
     );
+    if (membranes) {
+      if (membranes.after) network.releaseCarried(membranes.after);
+      membranes.after = run.carried;
+    }
     return {
       run,
       placement,
       values,
+      inputSteps: steps,
       preprocessMs: preprocessed - started,
       inferenceMs: performance.now() - preprocessed,
     };
   }
 
-  private async decode(frame: Frame): Promise<Picture> {
-    if (!(frame.image instanceof Blob)) return frame.image;
-    if (this.picture?.id !== frame.id) {
-      this.picture = { id: frame.id, picture: await this.surroundings.decodePicture(frame.image) };
-    }
-    return this.picture.picture;
+  /** What this frame starts from: the membranes that the window before it left, if that is what was seen last. */
+  private membranesFor(slot: Slot, frame: EventsFrame, settings: RunSettings, input: Size): Membranes {
+    const known = this.membranes.get(slot);
+    const sameRun = JSON.stringify([frame.recording.id, frame.representation, settings, input]);
+    if (known?.sameRun === sameRun && known.fromUs === frame.fromUs) return known;
+    const continues = known?.sameRun === sameRun && Math.abs(known.toUs - frame.fromUs) < 1 && known.after !== undefined;
+    const before = continues ? known.after : undefined;
+    if (continues) known.after = undefined;
+    this.forgetMembranes(slot);
+    const membranes: Membranes = { sameRun, fromUs: frame.fromUs, toUs: frame.fromUs + frame.windowUs, before, after: undefined };
+    this.membranes.set(slot, membranes);
+    return membranes;
+  }
+
+  private forgetMembranes(slot: Slot): void {
+    const known = this.membranes.get(slot);
+    const network = this.models.get(slot)?.network;
+    for (const carried of [known?.before, known?.after]) if (carried) network?.releaseCarried(carried);
+    this.membranes.delete(slot);
   }
 }
 
@@ -259,21 +322,13 @@ interface LocatedModel {
 }
 
 export interface Recording {
-  /** The network's input, `[1, height, width, 3]`. */
+  /** The network's input, `[inputSteps, height, width, 3]`. */
   values: Float32Array;
+  inputSteps: number;
   input: Size;
   run: NetworkRun;
   candidates: Candidates;
   anchorsPerScale: number;
-}
-
-function inputSizeFor(picture: Size, settings: RunSettings, model: ModelDescription): Size {
-  if (settings.inputSize !== 'native') return { width: settings.inputSize, height: settings.inputSize };
-  if (picture.width % sideMultiple === 0 && picture.height % sideMultiple === 0) {
-    return { width: picture.width, height: picture.height };
-  }
-  const side = model.inputSize ?? defaultInputSize;
-  return { width: side, height: side };
 }
 
 function decodeStep(network: Network, run: NetworkRun, step: number): Candidates {

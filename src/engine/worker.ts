@@ -4,13 +4,14 @@ import type { Task } from '../base/progress';
 import { wasmFiles } from '../tensor/wasmFiles';
 import { MessageHandler } from './messages';
 import type { Surroundings } from './session';
+import { decodeVideo } from './video';
 
 /** The engine in a page: a dedicated worker, so that the page stays free. */
 
 /** Larger pictures are refused: their pixels alone would take 400 MB. */
 const maximumPixels = 100_000_000;
 
-const surroundings: Surroundings = { readModelFile, decodePicture, encodePicture };
+const surroundings: Surroundings = { readModelFile, decodePicture, encodePicture, decodeVideo };
 
 // Addresses are relative to the page's root, wherever a static host puts it.
 const modelsAddress = new URL(`${import.meta.env.BASE_URL}models/`, self.location.origin);

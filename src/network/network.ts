@@ -17,7 +17,12 @@ export interface RunSettings extends NeuronParameters {
   record: ReadonlySet<number>;
   /** Also return the logits after 1, 2, ... T steps. */
   logitsPerStep: boolean;
+  /** Goes on from what an earlier run left in its membranes, and keeps what this one leaves; both stay the caller's. */
+  carry?: { from: CarriedMembranes | undefined };
 }
+
+/** What a run left in each neuron after its last step, by node; of one network on one size of input. */
+export type CarriedMembranes = ReadonlyMap<number, Signal>;
 
 export interface RecordedLayer {
   index: number;
@@ -47,6 +52,8 @@ export interface NetworkRun {
    */
   firingRates: (number[] | undefined)[];
   recorded: RecordedLayer[];
+  /** Only where the settings ask for it; give it back with `releaseCarried`. */
+  carried: CarriedMembranes | undefined;
 }
 
 /** How often a long run lets messages (a cancel) through. */
@@ -86,6 +93,10 @@ export class Network {
     } finally {
       execution.releaseAll();
     }
+  }
+
+  releaseCarried(carried: CarriedMembranes): void {
+    for (const value of carried.values()) this.operations.release(value);
   }
 
   private check(shape: FeatureShape, settings: RunSettings): void {
@@ -142,6 +153,7 @@ class Execution {
   private readonly recordings: { index: number; node: number; membrane: Signal; emitted: Signal | Spikes }[] = [];
   /** Spike counts per step by node, and how many neurons they are counted over. */
   private readonly counts = new Map<number, { spikes: Signal; neurons: number }>();
+  private readonly carried = new Map<number, Signal>();
   private readonly steps: number;
 
   constructor(
@@ -178,9 +190,11 @@ class Execution {
     const alive = new Set<Signal | Spikes>(this.values.values());
     for (const { spikes } of this.counts.values()) alive.add(spikes);
     for (const { membrane, emitted } of this.recordings) alive.add(membrane).add(emitted);
+    for (const value of this.carried.values()) alive.add(value);
     for (const value of alive) this.operations.release(value);
     this.values.clear();
     this.counts.clear();
+    this.carried.clear();
     this.recordings.length = 0;
   }
 
@@ -218,6 +232,18 @@ class Execution {
 
   private fire(node: number, neuron: 'lif' | 'silu', current: Signal): Signal | Spikes {
     const { operations, settings, steps } = this;
+    const left = settings.mode === 'snn' ? settings.carry?.from?.get(node) : undefined;
+    if (!left) return this.fireOn(node, neuron, current);
+    const continued = operations.addCarried(current, steps, left);
+    try {
+      return this.fireOn(node, neuron, continued);
+    } finally {
+      operations.release(continued);
+    }
+  }
+
+  private fireOn(node: number, neuron: 'lif' | 'silu', current: Signal): Signal | Spikes {
+    const { operations, settings, steps } = this;
     const wanted = this.graph.layers.filter((layer) => layer.node === node && settings.record.has(layer.index));
     const record = wanted.length > 0;
     let emitted: Signal | Spikes;
@@ -229,13 +255,18 @@ class Execution {
     } else if (neuron === 'silu') {
       emitted = operations.leakySilu(current, steps, settings);
       membrane = record ? emitted : undefined;
+      if (settings.carry) this.carried.set(node, operations.carryOver(emitted, neuron, settings));
     } else {
-      const fired = operations.leakyIntegrateAndFire(current, steps, settings, record);
+      const fired = operations.leakyIntegrateAndFire(current, steps, settings, record || settings.carry !== undefined);
       const { height, width, channels } = fired.spikes.shape;
       this.counts.set(node, { spikes: operations.countSpikes(fired.spikes), neurons: height * width * channels });
       ({ spikes: emitted, membrane } = fired);
+      if (settings.carry && membrane) {
+        this.carried.set(node, operations.carryOver(membrane, neuron, settings));
+        if (!record) operations.release(membrane);
+      }
     }
-    if (membrane) for (const { index } of wanted) this.recordings.push({ index, node, membrane, emitted });
+    if (membrane && record) for (const { index } of wanted) this.recordings.push({ index, node, membrane, emitted });
     return emitted;
   }
 
@@ -267,7 +298,10 @@ class Execution {
       const recorded = this.recordings.map(({ index, emitted }): RecordedLayer => {
         return { index, emits: emitted.kind === 'spikes' ? 'spikes' : 'values', shape: emitted.shape, membrane: take(), emitted: take() };
       });
-      return { steps, scales, recorded, firingRates: graph.layers.map(({ node }) => rates.get(node)) };
+      const carried = this.settings.carry && this.settings.mode === 'snn' ? new Map(this.carried) : undefined;
+      // From here on they are the caller's.
+      this.carried.clear();
+      return { steps, scales, recorded, firingRates: graph.layers.map(({ node }) => rates.get(node)), carried };
     } finally {
       for (const value of logits) operations.release(value);
     }

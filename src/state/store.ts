@@ -3,15 +3,23 @@ import type { ErrorReport } from '../base/errors';
 import type { Progress } from '../base/progress';
 import type { Size } from '../base/geometry';
 import type { BackendPreference } from '../client/engineClient';
+import { defaultSimulatorSettings, type Representation, type SimulatorSettings } from '../base/eventOptions';
 import type {
   BackendChoice,
   DetectionResult,
+  EventsFrame,
   LayerDescription,
   ModelDescription,
   ModelSource,
+  RecordingRef,
+  RecordingView,
+  RequestPayload,
   RunSettings,
+  ScannedRecording,
   Slot,
+  StepPictures,
   TraceResult,
+  TruthBox,
 } from '../client/types';
 
 export { detectionResultSchema } from '../client/types';
@@ -19,29 +27,82 @@ export type {
   BackendChoice,
   BackendPreference,
   DetectionResult,
+  EventsFrame,
   LayerDescription,
   ModelDescription,
   ModelSource,
+  RecordingRef,
+  RequestPayload,
   RunSettings,
+  ScannedRecording,
   Slot,
   TraceResult,
+  TruthBox,
 };
 
 /**
  * What the page knows, each shape of it in one slice with one owner. Views read it with selectors; only commands write.
  */
 
-/** A picture that a person chose. */
-export interface Source {
+interface SourceBase {
   /** Changes with the pixels. */
   id: string;
   title: string;
   /** Where it comes from: "drawn for this page", a file, or a repository with its licence. */
   origin: string;
   originUrl: string | undefined;
+  size: Size;
+}
+
+/** A picture that a person chose. */
+export interface PictureSource extends SourceBase {
+  kind: 'picture';
   image: Blob;
   bitmap: ImageBitmap;
-  size: Size;
+}
+
+/** A window of the recording that is open. */
+export interface EventsSource extends SourceBase {
+  kind: 'events';
+  frame: EventsFrame;
+  view: RecordingView;
+  /** What the network sees of it; undefined until it was asked for with the present settings. */
+  slices: StepPictures | undefined;
+}
+
+export type Source = PictureSource | EventsSource;
+
+/** An open recording, how it is looked at, and where. */
+export interface RecordingState {
+  ref: RecordingRef;
+  title: string;
+  origin: string;
+  /** What has been read so far. */
+  scanned: ScannedRecording;
+  truth: readonly TruthBox[];
+  fromUs: number;
+  settings: RecordingSettings;
+  playing: boolean;
+}
+
+export interface RecordingSettings {
+  windowUs: number;
+  /** How far one step on the recording's clock goes. */
+  cadenceUs: number;
+  representation: Representation;
+  fit: 'stretch' | 'letterbox';
+  withoutHotPixels: boolean;
+  carryMembranes: boolean;
+  view: 'polarity' | 'surface';
+  /** Recorded seconds a second. */
+  speed: number;
+  detectWhilePlaying: boolean;
+}
+
+/** The camera that is being turned into events. */
+export interface CameraState {
+  settings: SimulatorSettings;
+  running: boolean;
 }
 
 /** A result and what it was made from, so that a view never pairs boxes with another picture. */
@@ -87,6 +148,8 @@ export interface PlaygroundState {
   backend: BackendChoice | undefined;
   models: ModelState;
   source: Source | undefined;
+  recording: RecordingState | undefined;
+  camera: CameraState;
   run: RunSettings;
   detection: DetectionSettings;
   results: Record<Slot, PaneResult | undefined>;
@@ -121,11 +184,26 @@ export interface PlaygroundState {
 export const trainedRun: RunSettings = { steps: 4, decay: 0.25, threshold: 0.5, inputSize: 'native' };
 export const defaultDetection: DetectionSettings = { confidence: 0.25, iou: 0.45 };
 
+/** Gen1's window (specification, section 8), moved on by a slice at a time. */
+export const gen1Window: RecordingSettings = {
+  windowUs: 250_000,
+  cadenceUs: 50_000,
+  representation: 'gen1',
+  fit: 'stretch',
+  withoutHotPixels: false,
+  carryMembranes: false,
+  view: 'polarity',
+  speed: 0.1,
+  detectWhilePlaying: true,
+};
+
 export const usePlayground = create<PlaygroundState>()(() => ({
   backendPreference: 'auto',
   backend: undefined,
   models: { snn: undefined, ann: undefined },
   source: undefined,
+  recording: undefined,
+  camera: { settings: defaultSimulatorSettings, running: false },
   run: trainedRun,
   detection: defaultDetection,
   results: { snn: undefined, ann: undefined },

@@ -86,6 +86,13 @@ export interface Operations {
    * becomes the membrane that is carried on (src/decisions/0003-silu-in-place.md).
    */
   leakySilu(input: Signal, steps: number, parameters: NeuronParameters): Signal;
+  /**
+   * What is left of each membrane after the last step, one step long: `decay * v * (1 - s)` for the LIF neuron, given its
+   * membranes; `decay * s * (1 - s)` for SiLU, given what it emitted. For runs that go on where another ended.
+   */
+  carryOver(last: Signal, neuron: 'lif' | 'silu', parameters: NeuronParameters): Signal;
+  /** The input current with what an earlier run left (one step) added to the first of `steps` steps. */
+  addCarried(input: Signal, steps: number, carried: Signal): Signal;
   relu(input: Signal): Signal;
 
   /** Kernel and stride `size`, no padding; a rest at the right and below is dropped. */

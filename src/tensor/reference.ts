@@ -97,6 +97,24 @@ export class ReferenceOperations implements Operations {
     return signal({ ...input.shape, steps }, emitted);
   }
 
+  carryOver(last: Signal, neuron: 'lif' | 'silu', { decay, threshold }: NeuronParameters): Signal {
+    const shape = { ...last.shape, steps: 1 };
+    const neurons = elementCount(shape);
+    const values = dataOf(last).slice((last.shape.steps - 1) * neurons);
+    return signal(
+      shape,
+      values.map((v) => (neuron === 'silu' ? decay * v * (1 - v) : v > threshold ? 0 : decay * v)),
+    );
+  }
+
+  addCarried(input: Signal, steps: number, carried: Signal): Signal {
+    const shape = { ...input.shape, steps };
+    return signal(
+      shape,
+      tabulate(shape, (t, y, x, c) => pick(input, t, y, x, c) + (t === 0 ? pick(carried, 0, y, x, c) : 0)),
+    );
+  }
+
   relu(input: Signal): Signal {
     return signal(input.shape, dataOf(input).map((value) => Math.max(value, 0)));
   }

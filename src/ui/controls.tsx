@@ -11,6 +11,7 @@ import {
   SliderOutput,
   SliderThumb,
   SliderTrack,
+  Switch,
   type ButtonProps as AriaButtonProps,
 } from 'react-aria-components';
 
@@ -100,6 +101,25 @@ export function SliderField({ label, value, minimum, maximum, step, format, onCh
         <SliderThumb className="slider-thumb" />
       </SliderTrack>
     </Slider>
+  );
+}
+
+export interface SwitchFieldProps {
+  label: string;
+  /** What it means, shown when the pointer rests on it. */
+  description?: string;
+  isOn: boolean;
+  onChange: (isOn: boolean) => void;
+}
+
+export function SwitchField({ label, description, isOn, onChange }: SwitchFieldProps) {
+  return (
+    <span title={description}>
+      <Switch className="switch" isSelected={isOn} onChange={onChange}>
+        <span className="switch-track" aria-hidden="true" />
+        {label}
+      </Switch>
+    </span>
   );
 }
 

@@ -1,9 +1,13 @@
-import { useRef } from 'react';
+import { useMemo, useRef } from 'react';
 import type { Box, Detection } from '../../base/geometry';
+import { matchBoxes } from '../../base/matchBoxes';
 import { placeOfCell } from '../../base/receptivePlace';
 import { BoxOverlay } from '../../charts/BoxOverlay';
-import { openFile } from '../../commands/sources';
-import { setView, usePlayground, type PaneResult, type Slot } from '../../state/store';
+import type { OverlayBox } from '../../charts/boxText';
+import { EventPicture } from '../../charts/EventPicture';
+import { truthInWindow } from '../../commands/recordings';
+import { openFiles } from '../../commands/sources';
+import { setView, usePlayground, type EventsSource, type PaneResult, type Slot } from '../../state/store';
 import { Button, Panel } from '../../ui/controls';
 import './detections.css';
 
@@ -30,12 +34,26 @@ function Pane({ slot }: { slot: Slot }) {
   // Boxes of another picture are never drawn on this one.
   const current = source && pane?.sourceId === source.id ? pane : undefined;
   const detections = current ? boxesAt(current, slot === 'snn' ? step : 0) : noDetections;
+  const compared = useBoxesWithTruth(detections, current !== undefined);
   const title = slot === 'snn' ? `SNN (T = ${pane?.result.steps ?? '…'})` : 'ANN baseline (one pass)';
   return (
     <Panel title={title} className="pane">
       <Caption pane={current} count={detections.length} slot={slot} />
       <div className="pane-picture" data-testid={`pane-${slot}`} data-drop-slot={slot}>
-        {source && (
+        {source?.kind === 'events' && (
+          <EventPicture
+            title={slot === 'snn' ? `SNN, step ${step + 1}` : 'ANN'}
+            sensor={source.size}
+            pixels={source.view.pixels}
+            theme={theme}
+            boxes={compared}
+            hovered={hovered?.slot === slot ? hovered.index : undefined}
+            hotPixels={source.frame.withoutHotPixels ? undefined : hotPixels(source)}
+            onHover={(index) => setView({ hoveredBox: index === undefined || index >= detections.length ? undefined : { slot, index } })}
+            onHoverPixel={(pixel) => setView({ pixel })}
+          />
+        )}
+        {source?.kind === 'picture' && (
           <BoxOverlay
             title={slot === 'snn' ? `SNN, step ${step + 1}` : 'ANN'}
             image={source.bitmap}
@@ -51,9 +69,38 @@ function Pane({ slot }: { slot: Slot }) {
         )}
         {slot === 'ann' && !model && pane === undefined && <TwinWanted />}
       </div>
-      <BoxTable detections={detections} slot={slot} />
+      {source?.kind !== 'events' && <BoxTable detections={detections} slot={slot} />}
     </Panel>
   );
+}
+
+/** Where the recording has labels: which boxes found one, which are false, and which labels were missed. */
+function useBoxesWithTruth(detections: readonly Detection[], hasRun: boolean): readonly OverlayBox[] {
+  const recording = usePlayground((state) => state.recording);
+  const classNames = usePlayground((state) => state.models.snn?.classNames);
+  return useMemo(() => {
+    const truth = recording ? truthInWindow(recording) : [];
+    if (truth.length === 0) return detections;
+    const asBox = ({ box, class: label, name }: (typeof truth)[number], kind: 'missed' | 'truth'): OverlayBox => ({
+      box,
+      class: label ?? 0,
+      name: name ?? classNames?.[label ?? -1] ?? `class ${label ?? '?'}`,
+      kind,
+    });
+    // Nothing has been missed before anything was looked for.
+    if (!hasRun) return truth.map((label) => asBox(label, 'truth'));
+    const { found, missed } = matchBoxes(detections, truth);
+    return [
+      ...detections.map((detection, index): OverlayBox => ({ ...detection, kind: found[index] ? 'matched' : 'false' })),
+      ...missed.flatMap((index) => truth.slice(index, index + 1).map((label) => asBox(label, 'missed'))),
+    ];
+  }, [recording, classNames, detections, hasRun]);
+}
+
+/** Pixels with far more events than the window's mean active pixel. */
+function hotPixels({ view: { statistics } }: EventsSource): readonly { x: number; y: number }[] {
+  const mean = statistics.events / Math.max(statistics.activePixels, 1);
+  return statistics.hottest.filter(({ events }) => events >= 10 && events >= 10 * mean);
 }
 
 /** The place on the picture that the hovered cell of the layer's maps stands for. */
@@ -108,7 +155,7 @@ function TwinWanted() {
         onChange={(event) => {
           const [file] = event.target.files ?? [];
           event.target.value = '';
-          if (file) void openFile(file, 'ann');
+          if (file) void openFiles([file], 'ann');
         }}
       />
     </div>

@@ -1,6 +1,6 @@
 import { useRef } from 'react';
 import { Button, Panel } from '../../ui/controls';
-import { fetchPicture, openFile, remotePictures, showDrawnPicture, drawAnother, drawnPictures } from '../../commands/sources';
+import { fetchPicture, openFiles, remotePictures, showDrawnPicture, drawAnother, drawnPictures } from '../../commands/sources';
 import { usePlayground } from '../../state/store';
 import './source.css';
 
@@ -9,7 +9,7 @@ export function SourcePanel() {
   const source = usePlayground((state) => state.source);
   const fileInput = useRef<HTMLInputElement>(null);
   return (
-    <Panel title="Picture" className="source">
+    <Panel title="Source" className="source">
       <ul className="source-gallery" aria-label="Drawn pictures">
         {drawnPictures.map((picture) => (
           <li key={picture.file}>
@@ -34,20 +34,20 @@ export function SourcePanel() {
       <input
         ref={fileInput}
         type="file"
+        multiple
         className="visually-hidden"
         tabIndex={-1}
-        aria-label="Open a picture or a checkpoint"
-        accept="image/*,.pt,.pth,.safetensors"
+        aria-label="Open a picture, an event recording, a video or a checkpoint"
         onChange={(event) => {
-          const [file] = event.target.files ?? [];
+          const files = [...(event.target.files ?? [])];
           // Choosing the same file again must count as a choice.
           event.target.value = '';
-          if (file) void openFile(file);
+          if (files.length > 0) void openFiles(files, 'snn');
         }}
       />
       <p className="source-note">
-        Or drop or paste a picture, or a checkpoint (<code>.pt</code>, <code>.safetensors</code>), anywhere. Nothing is uploaded: files stay on this
-        machine.
+        Or drop or paste a picture, an event recording, a video, or a checkpoint (<code>.pt</code>, <code>.safetensors</code>) anywhere. Nothing is
+        uploaded: files stay on this machine.
       </p>
       <details className="source-remote">
         <summary>Real blood smears (BCCD)</summary>

@@ -53,7 +53,10 @@ export class ByteSource implements EventSource {
         tally.add('truncated', bytes.length - used);
         return undefined;
       }
-      if (used > 0) return { done: done + used, decoder } satisfies BytePosition;
+      if (used > 0) {
+        const next: BytePosition = { done: done + used, decoder };
+        return next;
+      }
       if (length >= maximumPacketBytes) {
         tally.add('damaged');
         tally.add('truncated', this.total - done);

@@ -73,6 +73,28 @@ export class TfjsOperations implements Operations {
     return signal(leakyIntegrate(tensorOf(input), { ...parameters, steps, emission: 'silu' }));
   }
 
+  carryOver(last: Signal, neuron: 'lif' | 'silu', { decay, threshold }: NeuronParameters): Signal {
+    return signal(
+      tf.tidy(() => {
+        const v = tensorOf(last).slice([last.shape.steps - 1, 0, 0, 0], [1, -1, -1, -1]);
+        const left = neuron === 'silu' ? tf.sub(1, v) : v.lessEqual(threshold).cast('float32');
+        return v.mul<tf.Tensor4D>(decay).mul(left);
+      }),
+    );
+  }
+
+  addCarried(input: Signal, steps: number, carried: Signal): Signal {
+    return signal(
+      tf.tidy(() => {
+        const current = tensorOf(input);
+        const first = current.slice([0, 0, 0, 0], [1, -1, -1, -1]).add<tf.Tensor4D>(tensorOf(carried));
+        if (steps === 1) return first;
+        const rest = input.shape.steps === 1 ? repeatSteps(current, steps - 1) : current.slice([1, 0, 0, 0], [steps - 1, -1, -1, -1]);
+        return tf.concat([first, rest], 0);
+      }),
+    );
+  }
+
   relu(input: Signal): Signal {
     return signal(tf.relu(tensorOf(input)));
   }
