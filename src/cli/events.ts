@@ -13,10 +13,11 @@ import type { Recording } from '../input/events/recording';
 import type { TruthBox } from '../input/events/truth';
 import { openWriter } from '../input/events/write';
 import { writeGen1Boxes } from '../input/events/writeTruth';
+import { benchCommand } from './eventsBench';
 import { parseOption, seed as seedSchema, share, wholeNumber } from './arguments';
 import { openFile, terminalTask } from './surroundings';
 
-const commands: Record<string, (args: string[]) => Promise<void>> = { info, convert, scenes };
+const commands: Record<string, (args: string[]) => Promise<void>> = { info, convert, scenes, bench: benchCommand };
 
 export async function eventsCommand([name = '', ...args]: string[]): Promise<void> {
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;

@@ -24,6 +24,8 @@ const usage = `Usage: npm run -s cli -- COMMAND ...
          [--part all|train|validation] [--validation 0.1]
       Composes single-object recordings into scenes with boxes: NAME_td.dat, NAME_bbox.npy and classes.json. The parts
       share no recording.
+  events bench [--megabytes 256] [--json]
+      Writes large recordings and measures how fast they are read.
   convert IN OUT [--mode snn|ann] [--half]
       Between .pt and .safetensors; --half stores 16-bit floats.
 `;

@@ -2,13 +2,14 @@ import { AppError } from '../../base/errors';
 import type { Size } from '../../base/geometry';
 import { ByteSource, maximumPacketBytes, type StreamDecoder } from './byteSource';
 import type { EventColumns } from './events';
+import { decompressLz4 } from './lz4';
 import { believableSize } from './rawHeader';
 import type { Format, SkippedKind, Tally } from './source';
 
 /**
  * AEDAT 4.0 (DV): the signature, a flatbuffer that describes the file, then packets of one stream each, little-endian: the stream's
  * number, the payload's length, the payload, which is a flatbuffer, compressed by LZ4 or Zstandard or not at all.
- * (iniVation's description of the format.) The decompressors are fetched with the first file that needs them.
+ * (iniVation's description of the format.) Zstandard's decompressor is fetched with the first file that needs it.
  */
 export const aedat4: Format = {
   recognises: (head) => new TextDecoder('latin1').decode(head.subarray(0, 14)).startsWith('#!AER-DAT4.'),
@@ -51,13 +52,8 @@ async function decompressor(compression: number, name: string): Promise<Decompre
     case 0:
       return (payload) => payload;
     case 1:
-    case 2: {
-      const { decompressBound, decompressFrame } = await import('lz4js');
-      return guarded((payload) => {
-        const target = boundedBuffer(decompressBound(payload));
-        return target?.subarray(0, decompressFrame(payload, target));
-      });
-    }
+    case 2:
+      return (payload) => decompressLz4(payload, maximumPacketBytes);
     case 3:
     case 4: {
       const { decompress } = await import('fzstd');

@@ -17,11 +17,23 @@ export class RateBins {
   private on = new Uint32Array(maximumBins);
   private off = new Uint32Array(maximumBins);
 
+  /** The bin of the last event and its borders: the next event most often falls into it too. */
+  private last = { bin: 0, fromUs: Infinity, toUs: -Infinity };
+
   add(t: number, p: number): void {
+    const { last } = this;
+    if (!(t >= last.fromUs && t < last.toUs)) this.moveTo(t);
+    const counts = p === 1 ? this.on : this.off;
+    counts[last.bin] = (counts[last.bin] ?? 0) + 1;
+  }
+
+  private moveTo(t: number): void {
+    const { last } = this;
     let bin = Math.floor(t / this.widthUs) - this.first;
     if (!(bin >= 0 && bin < this.used)) bin = this.makeRoom(t);
-    const counts = p === 1 ? this.on : this.off;
-    counts[bin] = (counts[bin] ?? 0) + 1;
+    last.bin = bin;
+    last.fromUs = (this.first + bin) * this.widthUs;
+    last.toUs = last.fromUs + this.widthUs;
   }
 
   rate(): Rate {

@@ -213,11 +213,18 @@ export class Recording {
     const next = await this.opened.source.read(position, into, tally, task);
     const width = this.opened.sensor?.width ?? maximumSensorSide;
     const height = this.opened.sensor?.height ?? maximumSensorSide;
-    const before = into.count;
-    keep(into, (index) => (into.x[index] ?? 0) < width && (into.y[index] ?? 0) < height);
-    tally.add('outsideSensor', before - into.count);
+    if (!isWithin(into, width, height)) {
+      const before = into.count;
+      keep(into, (index) => (into.x[index] ?? 0) < width && (into.y[index] ?? 0) < height);
+      tally.add('outsideSensor', before - into.count);
+    }
     return next;
   }
+}
+
+function isWithin({ x, y, count }: Events, width: number, height: number): boolean {
+  for (let index = 0; index < count; index++) if ((x[index] ?? 0) >= width || (y[index] ?? 0) >= height) return false;
+  return true;
 }
 
 /** Drops in place what the test refuses; most often nothing. */

@@ -5,9 +5,9 @@ import type { Events } from './events';
 /**
  * Writers of recordings, piece by piece. Events are taken in the order in which they come.
  *
- * Clocks of the binary formats have few bits: DAT's 32, EVT 2.0's 34, EVT 3.0's 24. What the first event's time has above
- * them is lost (the recording then begins earlier), later overflows are written so that a reader counts them. In the two EVT
- * formats a time that lies before the one already written is written as that one.
+ * Clocks of the binary formats have few bits: DAT's 32, EVT 2.0's 34, EVT 3.0's 24. In DAT what lies above them is lost; in the EVT
+ * formats overflows are written so that a reader counts them, up to 64 between two events, and a time that lies before the one
+ * already written is written as that one.
  */
 export interface RecordingWriter {
   /** The events `from` to `to - 1`. */
@@ -99,16 +99,16 @@ function rawHeader(version: string, format: string, { width, height }: Size): Ui
 }
 
 /**
- * A gap in time of many overflows would write many words for one event; more than this many are not written, and the gap is
- * shortened.
+ * A gap in time of many overflows would write many words for one event (a clock of the day has a hundred million of EVT 3.0's); more
+ * than this many are not written, and the gap is shortened.
  */
 const mostOverflows = 64;
 
 /** A clock of few bits whose upper part is written as words of its own. */
 abstract class ClockEncoder {
   private high: number | undefined;
-  /** Overflows of the first event, which are lost. */
-  private lostUs = 0;
+  /** Overflows that are not written, in microseconds; undefined before the first event. */
+  private lostUs: number | undefined;
   private lastUs = 0;
   protected target = new DataView(new ArrayBuffer(0));
   protected at = 0;
@@ -124,7 +124,7 @@ abstract class ClockEncoder {
   protected tick(timeUs: number): number {
     const clockUs = this.highs * this.lowsPerHigh;
     const whole = Math.round(timeUs);
-    if (this.high === undefined) this.lostUs = Math.floor(whole / clockUs) * clockUs;
+    this.lostUs ??= Math.max(Math.floor(whole / clockUs) - mostOverflows, 0) * clockUs;
     let time = Math.max(whole - this.lostUs, this.lastUs);
     const beyond = time - this.lastUs - mostOverflows * clockUs;
     if (beyond > 0) {
