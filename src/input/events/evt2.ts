@@ -138,14 +138,15 @@ class Evt21Decoder extends TimeHighDecoder {
   }
 }
 
-/** Older files store the word with its type first. Time words come often, and in them the type is an 8. */
+/** Older files store the word with its type first. Time words come often: their type is an 8, and their other half is empty. */
 function hasSwappedHalves(data: Uint8Array): boolean {
   const words = alignedWords(data, Math.min(data.length >>> 3, 2048) * 2);
   let second = 0;
   let first = 0;
   for (let index = 0; index + 1 < words.length; index += 2) {
-    if ((words[index + 1] ?? 0) >>> 28 === timeHigh) second++;
-    if ((words[index] ?? 0) >>> 28 === timeHigh) first++;
+    const [a = 0, b = 0] = words.subarray(index, index + 2);
+    if (b >>> 28 === timeHigh && a === 0) second++;
+    if (a >>> 28 === timeHigh && b === 0) first++;
   }
   return first > second;
 }

@@ -204,15 +204,19 @@ function columnsOf(array: NpyArray, name: string): Columns {
 }
 
 const meanings: readonly [ColumnName, RegExp][] = [
-  ['t', /^(t|ts|time|timestamps?|timestamp_us|time_us)$/i],
+  ['t', /^(t|ts|time|timestamps?)$/i],
   ['x', /^(x|xs|x_pos|col)$/i],
   ['y', /^(y|ys|y_pos|row)$/i],
   ['p', /^(p|ps|pol|polarity|polarities|on)$/i],
 ];
 
+/** `timestamp_us`, `t [s]`. */
+export const unitSuffix = /[_\s[(]+(s|ms|us|ns)[\])]?$/i;
+
 /** What a field's name says that it holds. */
 export function fieldMeaning(name: string): ColumnName | undefined {
-  return meanings.find(([, pattern]) => pattern.test(name))?.[0];
+  const bare = name.replace(unitSuffix, '');
+  return meanings.find(([, pattern]) => pattern.test(bare))?.[0];
 }
 
 async function openTable({ columns, isNamed }: Columns, format: string, name: string, options: OpenOptions, task: Task): Promise<OpenedSource> {

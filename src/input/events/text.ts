@@ -1,7 +1,7 @@
 import { AppError } from '../../base/errors';
 import { ByteSource, type StreamDecoder } from './byteSource';
 import type { EventColumns } from './events';
-import { fieldMeaning } from './npy';
+import { fieldMeaning, unitSuffix } from './npy';
 import { believableSize } from './rawHeader';
 import { columnNames, microsecondsIn, type ColumnName, type Format, type TableInterpretation, type Tally } from './source';
 import { guessColumns, guessTimeUnit } from './tableGuess';
@@ -37,7 +37,7 @@ export const text: Format = {
 
 /** `timestamp_us`, `t [s]`. */
 function unitOfName(name: string | undefined): TableInterpretation['timeUnit'] | undefined {
-  const unit = /[_\s[(](s|ms|us|ns)[\])]?$/i.exec(name ?? '')?.[1]?.toLowerCase();
+  const unit = unitSuffix.exec(name ?? '')?.[1]?.toLowerCase();
   return unit === 's' || unit === 'ms' || unit === 'us' || unit === 'ns' ? unit : undefined;
 }
 
@@ -61,9 +61,15 @@ function sampleOf(head: Uint8Array): Sample {
     const isNumbers = cells.length > 0 && numbers.every((value) => !Number.isNaN(value));
     if (isNumbers && cells.length >= 4 && !/^\s*[#%]/.test(line)) sample.rows.push(numbers);
     else if (sample.rows.length === 0 && isNumbers && cells.length === 2) sample.size = believableSize(numbers[0] ?? 0, numbers[1] ?? 0);
-    else if (sample.rows.length === 0 && !isNumbers && cells.length >= 4) sample.names = cells.map((cell) => cell.replaceAll('"', ''));
+    else if (sample.rows.length === 0 && !isNumbers && cells.length >= 4) sample.names = namesIn(line);
   });
   return sample;
+}
+
+/** A name may hold a space, `t [us]`, unless spaces are what separates them. */
+function namesIn(line: string): string[] {
+  const bare = line.trim().replace(/^[#%]\s*/, '').replaceAll('"', '');
+  return bare.split(/[,;\t]/.test(bare) ? /[,;\t]/ : separators).map((name) => name.trim());
 }
 
 function numberOf(cell: string): number {
