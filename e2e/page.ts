@@ -19,14 +19,19 @@ export function fileFrom(folder: string, name: string): DroppedFile {
 }
 
 /** Drops a file as the operating system would: on the page, or on a part of it. */
-export async function dropFile(page: Page, { name, bytes }: DroppedFile, onto = '.app'): Promise<void> {
+export async function dropFile(page: Page, file: DroppedFile, onto = '.app'): Promise<void> {
+  await dropFiles(page, [file], onto);
+}
+
+/** Several files at once. */
+export async function dropFiles(page: Page, files: readonly DroppedFile[], onto = '.app'): Promise<void> {
   const transfer = await page.evaluateHandle(
-    ([fileName, base64]) => {
+    (dropped) => {
       const data = new DataTransfer();
-      data.items.add(new File([Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0))], fileName));
+      for (const { name, base64 } of dropped) data.items.add(new File([Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0))], name));
       return data;
     },
-    [name, Buffer.from(bytes).toString('base64')] as const,
+    files.map(({ name, bytes }) => ({ name, base64: Buffer.from(bytes).toString('base64') })),
   );
   await page.dispatchEvent(onto, 'dragover', { dataTransfer: transfer });
   await page.dispatchEvent(onto, 'drop', { dataTransfer: transfer });
@@ -47,6 +52,8 @@ export interface TableBox {
   name: string;
   score: number;
   box: number[];
+  /** How it compares with the labels, where there are some. */
+  kind?: string;
 }
 
 /** The table under a pane, opened first as a person would. */
@@ -58,7 +65,12 @@ export async function readBoxes(page: Page, slot: 'snn' | 'ann'): Promise<TableB
   const rows = await table.locator('tbody tr').evaluateAll((elements) =>
     elements.map((row) => Array.from(row.children, (cell) => cell.textContent ?? '')),
   );
-  return rows.map(([name = '', score, ...box]) => ({ name, score: Number(score), box: box.map(Number) }));
+  return rows.map(([name = '', score, x1, y1, x2, y2, kind]) => ({
+    name,
+    score: Number(score),
+    box: [x1, y1, x2, y2].map(Number),
+    ...(kind !== undefined && { kind }),
+  }));
 }
 
 export function expectSameBoxes(actual: TableBox[], expected: TableBox[], tolerancePx = 0.05): void {

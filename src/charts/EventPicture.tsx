@@ -90,20 +90,6 @@ export function EventPicture({ title, sensor, pixels, theme, boxes, hovered, hot
             ? `x ${pixel.x}, y ${pixel.y}: ${describeEventPixel(pixels, pixel.y * width + pixel.x)}`
             : facts}
       </output>
-      {boxes.length > 0 && (
-        <TableDetails
-          summary="Boxes"
-          columns={['Name', 'Kind', 'Score', 'Left', 'Top', 'Right', 'Bottom']}
-          rows={() =>
-            boxes.map(({ name, kind, score, box: sides }) => [
-              name,
-              kind ?? 'found',
-              score === undefined ? 'none' : format('.3f')(score),
-              ...sides.map(formatPlace),
-            ])
-          }
-        />
-      )}
       {hotPixels.length > 0 && (
         <TableDetails summary="Hot pixels" columns={['x', 'y']} rows={() => hotPixels.map(({ x, y }) => [String(x), String(y)])} />
       )}

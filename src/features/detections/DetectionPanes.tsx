@@ -69,7 +69,7 @@ function Pane({ slot }: { slot: Slot }) {
         )}
         {slot === 'ann' && !model && pane === undefined && <TwinWanted />}
       </div>
-      {source?.kind !== 'events' && <BoxTable detections={detections} slot={slot} />}
+      <BoxTable boxes={compared} slot={slot} />
     </Panel>
   );
 }
@@ -162,7 +162,8 @@ function TwinWanted() {
   );
 }
 
-function BoxTable({ detections, slot }: { detections: readonly Detection[]; slot: Slot }) {
+function BoxTable({ boxes, slot }: { boxes: readonly OverlayBox[]; slot: Slot }) {
+  const isCompared = boxes.some(({ kind }) => kind !== undefined);
   return (
     <details className="pane-table">
       <summary>Table of boxes</summary>
@@ -176,16 +177,18 @@ function BoxTable({ detections, slot }: { detections: readonly Detection[]; slot
               <th scope="col">y1</th>
               <th scope="col">x2</th>
               <th scope="col">y2</th>
+              {isCompared && <th scope="col">label</th>}
             </tr>
           </thead>
           <tbody>
-            {detections.map(({ name, score, box }, index) => (
+            {boxes.map(({ name, score, box, kind }, index) => (
               <tr key={index}>
                 <th scope="row">{name}</th>
-                <td>{score.toFixed(4)}</td>
+                <td>{score?.toFixed(4)}</td>
                 {box.map((side, corner) => (
                   <td key={corner}>{side.toFixed(2)}</td>
                 ))}
+                {isCompared && <td>{kind}</td>}
               </tr>
             ))}
           </tbody>
