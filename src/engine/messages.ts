@@ -105,7 +105,8 @@ function isRequestKind(kind: string): kind is RequestKind {
 
 /** The big arrays of an answer, all made for it, move to the page in place of being copied. */
 function transferables(value: unknown): Transferable[] {
-  if (typeof value !== 'object' || value === null) return [];
+  // A list has a method of the name `values`.
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return [];
   const { trace, pixels, values } = value as Partial<ResponseOf['trace'] & ResponseOf['viewRecording'] & ResponseOf['slices']>;
   if (trace) return [trace.membrane.buffer, trace.emitted.buffer];
   if (pixels) return [pixels.kind === 'polarity' ? pixels.last.buffer : pixels.value.buffer];
