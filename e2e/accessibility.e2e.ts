@@ -12,6 +12,14 @@ async function seriousFaults(page: Page): Promise<string[]> {
     .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`);
 }
 
+async function expectWellMade(page: Page, screenshot: string): Promise<void> {
+  await page.screenshot({ path: `test-results/screenshots/${screenshot}.png` });
+  await page.screenshot({ path: `test-results/screenshots/${screenshot}-whole.png`, fullPage: true });
+  expect(await seriousFaults(page)).toEqual([]);
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  expect(overflow).toBeLessThanOrEqual(0);
+}
+
 for (const theme of ['light', 'dark'] as const) {
   for (const [name, viewport] of Object.entries(sizes)) {
     test(`axe finds nothing serious, and nothing is cut off: ${theme}, ${name}`, async ({ page }) => {
@@ -19,11 +27,19 @@ for (const theme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme: theme });
       await openPage(page);
       await page.getByText('Table of boxes').first().click();
-      await page.screenshot({ path: `test-results/screenshots/${theme}-${name}.png` });
-      await page.screenshot({ path: `test-results/screenshots/${theme}-${name}-whole.png`, fullPage: true });
-      expect(await seriousFaults(page)).toEqual([]);
-      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-      expect(overflow).toBeLessThanOrEqual(0);
+      await expectWellMade(page, `${theme}-${name}`);
+    });
+
+    test(`the same with a recording open: ${theme}, ${name}`, async ({ page }) => {
+      await page.setViewportSize(viewport);
+      await page.emulateMedia({ colorScheme: theme });
+      await openPage(page);
+      await page.getByText('Make events: webcam, video, sketch').click();
+      await page.getByText('Simulated camera', { exact: true }).click();
+      await page.getByRole('button', { name: 'Moving digits 2', exact: true }).click();
+      await expect(page.getByText('SNN (T = 5)')).toBeVisible();
+      await expect(page.getByRole('button', { name: /^Step 5/ }).first()).toBeVisible();
+      await expectWellMade(page, `${theme}-${name}-recording`);
     });
   }
 }

@@ -31,6 +31,7 @@ export function RecordingPanel() {
       aside={`${format}, ${sensor.width} × ${sensor.height}${sensorIsKnown ? '' : ' (size inferred from the events)'}`}
     >
       <Player recording={recording} />
+      <UnknownClasses recording={recording} />
       <Rate recording={recording} />
       <Slices recording={recording} />
       <div className="recording-columns">
@@ -45,8 +46,16 @@ export function RecordingPanel() {
 
 const speeds = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10].map((speed) => ({ id: String(speed), label: `${speed}×` }));
 
-function Player({ recording: { playing, fromUs, settings, scanned } }: { recording: RecordingState }) {
+/** Times count from the recording's beginning; a clock that begins near zero is shown as it is. */
+function clockOf({ scanned }: RecordingState, timeUs: number): string {
   const firstUs = scanned.summary.minUs ?? 0;
+  return formatUs(firstUs < nearZeroUs ? timeUs : timeUs - firstUs);
+}
+
+const nearZeroUs = 1e6;
+
+function Player({ recording }: { recording: RecordingState }) {
+  const { playing, fromUs, settings } = recording;
   return (
     <div className="recording-player">
       <Button aria-label="Previous window" onPress={() => stepWindow(-1)}>
@@ -66,7 +75,7 @@ function Player({ recording: { playing, fromUs, settings, scanned } }: { recordi
         onChange={(speed) => setRecordingSettings({ speed: Number(speed) })}
       />
       <p className="recording-clock" data-testid="recording-clock">
-        {formatUs(fromUs - firstUs)} to {formatUs(fromUs - firstUs + settings.windowUs)}
+        {clockOf(recording, fromUs)} to {clockOf(recording, fromUs + settings.windowUs)}
       </p>
       <SwitchField
         label="Detect while playing"
@@ -74,6 +83,19 @@ function Player({ recording: { playing, fromUs, settings, scanned } }: { recordi
         onChange={(detectWhilePlaying) => setRecordingSettings({ detectWhilePlaying })}
       />
     </div>
+  );
+}
+
+/** Labels that no network here can find are no fault of it. */
+function UnknownClasses({ recording: { truth } }: { recording: RecordingState }) {
+  const classNames = usePlayground((state) => state.models.snn?.classNames);
+  const named = truth.flatMap(({ name }) => name ?? []);
+  if (!classNames || named.length === 0 || named.some((name) => classNames.includes(name))) return null;
+  return (
+    <p className="recording-note">
+      The labels of this recording ({[...new Set(named)].join(', ')}) are no classes of the network, which knows {classNames.slice(0, 3).join(', ')}
+      {classNames.length > 3 ? ', …' : ''}. Open a checkpoint that was trained on them to find them.
+    </p>
   );
 }
 
@@ -104,14 +126,14 @@ function Rate({ recording: { scanned, fromUs, settings, truth } }: { recording: 
   );
 }
 
-function Slices({ recording: { fromUs, scanned, settings } }: { recording: RecordingState }) {
+function Slices({ recording }: { recording: RecordingState }) {
+  const { fromUs, settings } = recording;
   const source = usePlayground((state) => state.source);
   const theme = usePlayground((state) => state.view.shownTheme);
   const step = usePlayground((state) => state.view.step);
   const slices = source?.kind === 'events' ? source.slices : undefined;
   const shown = useMemo(() => slices && { ...slices, values: toPolarity(slices.values, settings.representation) }, [slices, settings.representation]);
   if (!shown) return null;
-  const startUs = fromUs - (scanned.summary.minUs ?? 0);
   const sliceUs = settings.windowUs / shown.steps;
   return (
     <StepSlices
@@ -120,7 +142,7 @@ function Slices({ recording: { fromUs, scanned, settings } }: { recording: Recor
       height={shown.height}
       values={shown.values}
       step={Math.min(step, shown.steps - 1)}
-      labels={Array.from({ length: shown.steps }, (_, index) => `${formatUs(startUs + index * sliceUs)} to ${formatUs(startUs + (index + 1) * sliceUs)}`)}
+      labels={Array.from({ length: shown.steps }, (_, index) => `${clockOf(recording, fromUs + index * sliceUs)} to ${clockOf(recording, fromUs + (index + 1) * sliceUs)}`)}
       onStep={showStep}
       theme={theme}
     />
