@@ -356,8 +356,8 @@ export class EventOperations implements Operations {
     if (!this.rows || this.rows.capacity < capacity) {
       if (this.rows) this.heap.release(this.rows.address);
       this.rows = undefined;
-      // Lists are copied 8 numbers at a time.
-      this.rows = { address: this.heap.allocate((capacity + 8) * 4), capacity };
+      // Lists are copied 16 numbers at a time.
+      this.rows = { address: this.heap.allocate((capacity + 16) * 4), capacity };
     }
     return this.rows.address;
   }

@@ -180,6 +180,80 @@ function emit(first: bool, sum: v128, target: usize, addend: usize): void {
 }
 
 /**
+ * Adds the weight rows of the channels that fired around one output pixel, 32 output channels at a time.
+ * Exported, as the ones below, so that it stays a function with the registers for itself.
+ */
+export function add32(row: usize, end: usize, weights: usize, bias: usize, first: bool, target: usize, addend: usize): void {
+  let a0 = v128.load(bias);
+  let a1 = v128.load(bias, 16);
+  let a2 = v128.load(bias, 32);
+  let a3 = v128.load(bias, 48);
+  let a4 = v128.load(bias, 64);
+  let a5 = v128.load(bias, 80);
+  let a6 = v128.load(bias, 96);
+  let a7 = v128.load(bias, 112);
+  for (; row < end; row += 4) {
+    const w = weights + (<usize>load<u32>(row) << 7);
+    a0 = f32x4.add(a0, v128.load(w));
+    a1 = f32x4.add(a1, v128.load(w, 16));
+    a2 = f32x4.add(a2, v128.load(w, 32));
+    a3 = f32x4.add(a3, v128.load(w, 48));
+    a4 = f32x4.add(a4, v128.load(w, 64));
+    a5 = f32x4.add(a5, v128.load(w, 80));
+    a6 = f32x4.add(a6, v128.load(w, 96));
+    a7 = f32x4.add(a7, v128.load(w, 112));
+  }
+  emit(first, a0, target, addend);
+  emit(first, a1, target + 16, addend == 0 ? 0 : addend + 16);
+  emit(first, a2, target + 32, addend == 0 ? 0 : addend + 32);
+  emit(first, a3, target + 48, addend == 0 ? 0 : addend + 48);
+  emit(first, a4, target + 64, addend == 0 ? 0 : addend + 64);
+  emit(first, a5, target + 80, addend == 0 ? 0 : addend + 80);
+  emit(first, a6, target + 96, addend == 0 ? 0 : addend + 96);
+  emit(first, a7, target + 112, addend == 0 ? 0 : addend + 112);
+}
+
+/** The last one of the four vectors is left out where it is beyond the channels. */
+export function add16(row: usize, end: usize, weights: usize, bias: usize, first: bool, target: usize, addend: usize, vectors: i32): void {
+  let a0 = v128.load(bias);
+  let a1 = v128.load(bias, 16);
+  let a2 = v128.load(bias, 32);
+  let a3 = v128.load(bias, 48);
+  for (; row < end; row += 4) {
+    const w = weights + (<usize>load<u32>(row) << 6);
+    a0 = f32x4.add(a0, v128.load(w));
+    a1 = f32x4.add(a1, v128.load(w, 16));
+    a2 = f32x4.add(a2, v128.load(w, 32));
+    a3 = f32x4.add(a3, v128.load(w, 48));
+  }
+  emit(first, a0, target, addend);
+  emit(first, a1, target + 16, addend == 0 ? 0 : addend + 16);
+  emit(first, a2, target + 32, addend == 0 ? 0 : addend + 32);
+  if (vectors > 3) emit(first, a3, target + 48, addend == 0 ? 0 : addend + 48);
+}
+
+export function add8(row: usize, end: usize, weights: usize, bias: usize, first: bool, target: usize, addend: usize, vectors: i32): void {
+  let a0 = v128.load(bias);
+  let a1 = v128.load(bias, 16);
+  for (; row < end; row += 4) {
+    const w = weights + (<usize>load<u32>(row) << 5);
+    a0 = f32x4.add(a0, v128.load(w));
+    a1 = f32x4.add(a1, v128.load(w, 16));
+  }
+  emit(first, a0, target, addend);
+  if (vectors > 1) emit(first, a1, target + 16, addend == 0 ? 0 : addend + 16);
+}
+
+/** Turns 8 channels of a list into numbers of weight rows. */
+// @ts-ignore: decorator
+@inline
+function copyRows(list: usize, to: usize, firstRow: v128): void {
+  const channels = v128.load(list);
+  v128.store(to, i32x4.add(i32x4.extend_low_i16x8_u(channels), firstRow));
+  v128.store(to, i32x4.add(i32x4.extend_high_i16x8_u(channels), firstRow), 16);
+}
+
+/**
  * A convolution of spikes, or a convolution with max pooling behind it. Its cost follows the spikes: for every spike under
  * the kernel and 32 output channels, 8 vector loads and 8 vector additions.
  *
@@ -190,7 +264,7 @@ function emit(first: bool, sum: v128, target: usize, addend: usize): void {
  * @param height and width of the convolution's output, before pooling
  * @param pool side of the pooling window, 1 for none
  * @param addend 0, or features added to the result; `addendStepBytes` 0 where they are the same at every step
- * @param rows scratch for `rowsCapacity` numbers and 8 more; `starts` for `chunkPixels + 1`
+ * @param rows scratch for `rowsCapacity` numbers and 16 more; `starts` for `chunkPixels + 1`
  */
 export function spikingConvolution(
   lists: usize, listBytes: usize, counts: usize, steps: i32, inputHeight: i32, inputWidth: i32, inputChannels: i32,
@@ -230,11 +304,12 @@ export function spikingConvolution(
               const count = load<u32>(counts + (inputPlace << 2));
               const list = lists + inputPlace * listBytes;
               const firstRow = i32x4.splat((ky * kernel + kx) * inputChannels);
-              for (let index: u32 = 0; index < count; index += 8) {
-                const channels = v128.load(list + (<usize>index << 1));
-                const to = end + (<usize>index << 2);
-                v128.store(to, i32x4.add(i32x4.extend_low_i16x8_u(channels), firstRow));
-                v128.store(to, i32x4.add(i32x4.extend_high_i16x8_u(channels), firstRow), 16);
+              // The first 16 without asking how many there are: a wrong guess of the processor would cost more.
+              copyRows(list, end, firstRow);
+              copyRows(list + 16, end + 32, firstRow);
+              for (let index: u32 = 16; index < count; index += 16) {
+                copyRows(list + (<usize>index << 1), end + (<usize>index << 2), firstRow);
+                copyRows(list + (<usize>index << 1) + 16, end + (<usize>index << 2) + 32, firstRow);
               }
               end += <usize>count << 2;
             }
@@ -258,68 +333,16 @@ export function spikingConvolution(
       let addendStep = first / windows;
       let addendPlace = first - addendStep * windows;
       for (let index = 0; index < pixel; index++) {
-        let row: usize = load<u32>(starts + (<usize>index << 2));
+        const row: usize = load<u32>(starts + (<usize>index << 2));
         const rowsEnd: usize = load<u32>(starts + (<usize>index << 2), 4);
         const isFirst = inWindow == 0;
         let added: usize = 0;
         if (addend != 0) {
           added = addend + <usize>addendStep * addendStepBytes + <usize>addendPlace * addendPixelBytes + outputBytes;
         }
-        if (block == 32) {
-          let a0 = v128.load(blockBias);
-          let a1 = v128.load(blockBias, 16);
-          let a2 = v128.load(blockBias, 32);
-          let a3 = v128.load(blockBias, 48);
-          let a4 = v128.load(blockBias, 64);
-          let a5 = v128.load(blockBias, 80);
-          let a6 = v128.load(blockBias, 96);
-          let a7 = v128.load(blockBias, 112);
-          for (; row < rowsEnd; row += 4) {
-            const w = blockWeights + (<usize>load<u32>(row) << 7);
-            a0 = f32x4.add(a0, v128.load(w));
-            a1 = f32x4.add(a1, v128.load(w, 16));
-            a2 = f32x4.add(a2, v128.load(w, 32));
-            a3 = f32x4.add(a3, v128.load(w, 48));
-            a4 = f32x4.add(a4, v128.load(w, 64));
-            a5 = f32x4.add(a5, v128.load(w, 80));
-            a6 = f32x4.add(a6, v128.load(w, 96));
-            a7 = f32x4.add(a7, v128.load(w, 112));
-          }
-          emit(isFirst, a0, at, added);
-          emit(isFirst, a1, at + 16, added == 0 ? 0 : added + 16);
-          emit(isFirst, a2, at + 32, added == 0 ? 0 : added + 32);
-          emit(isFirst, a3, at + 48, added == 0 ? 0 : added + 48);
-          emit(isFirst, a4, at + 64, added == 0 ? 0 : added + 64);
-          emit(isFirst, a5, at + 80, added == 0 ? 0 : added + 80);
-          emit(isFirst, a6, at + 96, added == 0 ? 0 : added + 96);
-          emit(isFirst, a7, at + 112, added == 0 ? 0 : added + 112);
-        } else if (block == 16) {
-          let a0 = v128.load(blockBias);
-          let a1 = v128.load(blockBias, 16);
-          let a2 = v128.load(blockBias, 32);
-          let a3 = v128.load(blockBias, 48);
-          for (; row < rowsEnd; row += 4) {
-            const w = blockWeights + (<usize>load<u32>(row) << 6);
-            a0 = f32x4.add(a0, v128.load(w));
-            a1 = f32x4.add(a1, v128.load(w, 16));
-            a2 = f32x4.add(a2, v128.load(w, 32));
-            a3 = f32x4.add(a3, v128.load(w, 48));
-          }
-          emit(isFirst, a0, at, added);
-          emit(isFirst, a1, at + 16, added == 0 ? 0 : added + 16);
-          emit(isFirst, a2, at + 32, added == 0 ? 0 : added + 32);
-          if (left >= 16) emit(isFirst, a3, at + 48, added == 0 ? 0 : added + 48);
-        } else {
-          let a0 = v128.load(blockBias);
-          let a1 = v128.load(blockBias, 16);
-          for (; row < rowsEnd; row += 4) {
-            const w = blockWeights + (<usize>load<u32>(row) << 5);
-            a0 = f32x4.add(a0, v128.load(w));
-            a1 = f32x4.add(a1, v128.load(w, 16));
-          }
-          emit(isFirst, a0, at, added);
-          if (left >= 8) emit(isFirst, a1, at + 16, added == 0 ? 0 : added + 16);
-        }
+        if (block == 32) add32(row, rowsEnd, blockWeights, blockBias, isFirst, at, added);
+        else if (block == 16) add16(row, rowsEnd, blockWeights, blockBias, isFirst, at, added, left >> 2);
+        else add8(row, rowsEnd, blockWeights, blockBias, isFirst, at, added, left >> 2);
         if (++inWindow == windowPixels) {
           inWindow = 0;
           at += targetPixelBytes;
