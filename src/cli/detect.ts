@@ -7,6 +7,7 @@ import { openBackend } from '../tensor/backend';
 import { mode as modeSchema, parseOption, share, wholeNumber } from './arguments';
 import { writeDrawing } from './draw';
 import { writeRaw } from './raw';
+import { readKernels } from './kernels';
 import { modelSource, nodeSurroundings, openFile, terminalTask } from './surroundings';
 import { z } from '../base/schema';
 
@@ -36,14 +37,14 @@ export async function detectCommand(args: string[]): Promise<void> {
   const modeAsked = parseOption('mode', options.mode, modeSchema);
   const confidence = parseOption('conf', options.conf, share);
   const iou = parseOption('iou', options.iou, share);
-  const preference = parseOption('backend', options.backend, z.enum(['auto', 'wasm', 'reference']));
+  const preference = parseOption('backend', options.backend, z.enum(['auto', 'event', 'wasm', 'reference']));
   const stepsAsked = options.steps === undefined ? undefined : parseOption('steps', options.steps, wholeNumber.pipe(z.int().min(1).max(maximumSteps)));
   const inputSize = options.size === undefined ? ('native' as const) : parseOption('size', options.size, sizeSchema);
 
   const task = terminalTask();
   const frame = { id: input, image: await openFile(input) };
   const source = await modelSource(weights);
-  const backend = await openBackend({ preference, wasmPaths: undefined, avoid: [] });
+  const backend = await openBackend({ preference, wasmPaths: undefined, eventKernels: readKernels, avoid: [] });
   const session = new Session(backend, nodeSurroundings);
   const model = await session.load({ slot: modeAsked, source }, task);
   const slot = model.mode;

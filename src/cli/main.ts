@@ -10,7 +10,7 @@ const commands: Record<string, (args: string[]) => Promise<void>> = {
 const usage = `Usage: npm run -s cli -- COMMAND ...
 
   detect --weights W --input FILE [--steps T] [--conf 0.25] [--iou 0.45] [--size PX] [--mode snn|ann]
-         [--backend wasm|reference] [--json] [--raw OUT.safetensors] [--draw OUT.png]
+         [--backend event|wasm|reference] [--json] [--raw OUT.safetensors] [--draw OUT.png]
       W is a .pt, a .safetensors, or the name of a shipped model; FILE is a picture.
   convert IN OUT [--mode snn|ann] [--half]
       Between .pt and .safetensors; --half stores 16-bit floats.

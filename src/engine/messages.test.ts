@@ -13,7 +13,7 @@ function setUp(backend: Partial<Backend> = {}) {
     decodePicture: () => Promise.reject(new Error('no picture')),
     encodePicture: () => Promise.resolve(new Blob(['picture'])),
   };
-  const handler = new MessageHandler(surroundings, undefined, (message) => posted.push(message), () =>
+  const handler = new MessageHandler(surroundings, { wasmPaths: undefined }, (message) => posted.push(message), () =>
     Promise.resolve({
       choice: { name: 'reference', label: 'Reference', reason: 'For the test.' },
       operations: new ReferenceOperations(),

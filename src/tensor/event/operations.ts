@@ -112,14 +112,12 @@ export class EventOperations implements Operations {
     const { channels } = shape;
     const stride = strideOf(channels);
     const address = this.allocate(shape);
-    const target = this.floats(address, shape.steps * valuesPerStep(shape));
-    if (stride === channels) target.set(values);
+    if (stride === channels) this.floats(address, values.length).set(values);
     else {
-      for (let pixel = 0; pixel * channels < values.length; pixel++) {
-        for (let channel = 0; channel < channels; channel++) {
-          target[pixel * stride + channel] = values[pixel * channels + channel] ?? NaN;
-        }
-      }
+      const dense = this.heap.allocate(values.length * 4);
+      this.floats(dense, values.length).set(values);
+      this.kernels.copyChannels(dense, channels * 4, values.length / channels, channels * 4, address, stride * 4);
+      this.heap.release(dense);
     }
     return stored(shape, address);
   }
