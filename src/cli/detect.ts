@@ -4,7 +4,7 @@ import type { DetectionResult, RunSettings } from '../engine/protocol';
 import { Session } from '../engine/session';
 import { maximumSteps, trainedNeuron } from '../network/network';
 import { openBackend } from '../tensor/backend';
-import { mode as modeSchema, parseOption, share, wholeNumber } from './arguments';
+import { inputSide, mode as modeSchema, parseOption, share, wholeNumber } from './arguments';
 import { writeDrawing } from './draw';
 import { writeRaw } from './raw';
 import { readKernels } from './kernels';
@@ -39,7 +39,7 @@ export async function detectCommand(args: string[]): Promise<void> {
   const iou = parseOption('iou', options.iou, share);
   const preference = parseOption('backend', options.backend, z.enum(['auto', 'event', 'wasm', 'reference']));
   const stepsAsked = options.steps === undefined ? undefined : parseOption('steps', options.steps, wholeNumber.pipe(z.int().min(1).max(maximumSteps)));
-  const inputSize = options.size === undefined ? ('native' as const) : parseOption('size', options.size, sizeSchema);
+  const inputSize = options.size === undefined ? ('native' as const) : parseOption('size', options.size, inputSide);
 
   const task = terminalTask();
   const frame = { id: input, image: await openFile(input) };
@@ -54,10 +54,6 @@ export async function detectCommand(args: string[]): Promise<void> {
   if (options.draw !== undefined) await writeDrawing(options.draw, frame.image, result);
   process.stdout.write(options.json ? `${JSON.stringify(jsonOf(result), null, 2)}\n` : table(result));
 }
-
-const sizeSchema = wholeNumber.pipe(
-  z.int().min(32).max(2048).refine((size) => size % 32 === 0, { error: 'it must be a multiple of 32' }),
-);
 
 function finalDetections(result: DetectionResult): DetectionResult['detectionsPerStep'][number] {
   const last = result.detectionsPerStep.at(-1);

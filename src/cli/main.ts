@@ -1,10 +1,12 @@
 import { AppError, asAppError } from '../base/errors';
+import { benchCommand } from './bench';
 import { convertCommand } from './convert';
 import { detectCommand } from './detect';
 
 const commands: Record<string, (args: string[]) => Promise<void>> = {
   detect: detectCommand,
   convert: convertCommand,
+  bench: benchCommand,
 };
 
 const usage = `Usage: npm run -s cli -- COMMAND ...
@@ -14,6 +16,8 @@ const usage = `Usage: npm run -s cli -- COMMAND ...
       W is a .pt, a .safetensors, or the name of a shipped model; FILE is a picture.
   convert IN OUT [--mode snn|ann] [--half]
       Between .pt and .safetensors; --half stores 16-bit floats.
+  bench [--weights W] [--size PX] [--steps T] [--threads 1] [--against tfjs] [--json]
+      Times this engine and others, interleaved, after comparing what they compute.
 `;
 
 /** @returns the exit code: 0 done, 2 wrong usage, 1 a failure that is named on standard error */
