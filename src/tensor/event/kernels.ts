@@ -14,7 +14,7 @@ export interface Kernels {
   spikingConvolution(
     lists: number, listBytes: number, counts: number, steps: number, inputHeight: number, inputWidth: number, inputChannels: number,
     kernel: number, stride: number, padding: number, height: number, width: number, pool: number,
-    weights: number, bias: number, outputs: number, target: number, targetPixelBytes: number,
+    weights: number, start: number, startPixelBytes: number, outputs: number, target: number, targetPixelBytes: number, separate: number,
     addend: number, addendStepBytes: number, addendPixelBytes: number,
     rows: number, rowsCapacity: number, starts: number, chunkPixels: number,
   ): void;

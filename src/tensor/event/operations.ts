@@ -38,9 +38,9 @@ interface EventSignal extends Signal {
 }
 
 interface SpikeLists {
-  /** `u16[steps * pixels][listBytes / 2]`, channels that fired. */
+  /** `u16[(steps + 1) * pixels][listBytes / 2]`: channels that fired at each step but not at all, then those that did at all. */
   address: number;
-  /** `u32[steps * pixels]`, behind the lists: how many. */
+  /** `u32[(steps + 1) * pixels]`, behind the lists: how many. */
   counts: number;
   listBytes: number;
   shape: FeatureShape;
@@ -61,6 +61,8 @@ interface EventConvolution extends Convolution {
   loaded: LoadedConvolution;
 }
 
+/** Sums are read in blocks of 32 channels, past the last ones. */
+const blockBytes = 128;
 /** Weight rows gathered at a time where the weights fit the cache beside them, and where they do not. */
 const smallRowsCapacity = 8 * 1024;
 const largeRowsCapacity = 256 * 1024;
@@ -169,8 +171,9 @@ export class EventOperations implements Operations {
     const sources = parts.map((part) => this.materialised(part, shape));
     // Lists are written 8 channels at a time, from wherever their end is.
     const listBytes = (Math.ceil(shape.channels / 8) * 8 + 8) * 2;
-    const address = this.heap.allocate(steps * pixels * (listBytes + 4));
-    const lists: SpikeLists = { address, counts: address + steps * pixels * listBytes, listBytes, shape, owners: 1 };
+    const places = (steps + 1) * pixels;
+    const address = this.heap.allocate(places * (listBytes + 4));
+    const lists: SpikeLists = { address, counts: address + places * listBytes, listBytes, shape, owners: 1 };
     const membrane = record ? this.allocate(shape) : 0;
     let firstChannel = 0;
     parts.forEach((part, index) => {
@@ -279,9 +282,9 @@ export class EventOperations implements Operations {
   countSpikes(input: Spikes): Signal {
     const { counts, shape } = (input as EventSpikes).lists;
     const pixels = shape.height * shape.width;
-    const perStep = Float32Array.from({ length: shape.steps }, (_, step) =>
-      this.kernels.sumCounts(counts + step * pixels * 4, pixels),
-    );
+    const sum = (step: number): number => this.kernels.sumCounts(counts + step * pixels * 4, pixels);
+    const always = sum(shape.steps);
+    const perStep = Float32Array.from({ length: shape.steps }, (_, step) => sum(step) + always);
     return this.input(perStep, { steps: shape.steps, height: 1, width: 1, channels: 1 });
   }
 
@@ -299,7 +302,15 @@ export class EventOperations implements Operations {
     const { address, counts, listBytes, shape } = (value as EventSpikes).lists;
     const size = elementCount(shape);
     const target = this.heap.allocate(size * 4);
-    this.kernels.spread(address, listBytes, counts, size / shape.channels, shape.channels, target);
+    this.floats(target, size).fill(0);
+    const pixels = shape.height * shape.width;
+    for (let step = 0; step < shape.steps; step++) {
+      for (const list of [step, shape.steps]) {
+        const places = list * pixels;
+        const to = target + step * pixels * shape.channels * 4;
+        this.kernels.spread(address + places * listBytes, listBytes, counts + places * 4, pixels, shape.channels, to);
+      }
+    }
     const result = this.floats(target, size).slice();
     this.heap.release(target);
     return result;
@@ -341,13 +352,30 @@ export class EventOperations implements Operations {
     const large = packedLength(geometry, 'spiking') * 4 > largeWeightsBytes;
     const capacity = Math.max(large ? largeRowsCapacity : smallRowsCapacity, kernel * kernel * inputChannels * pool * pool);
     const rows = this.gatheringSpace(capacity);
-    this.kernels.spikingConvolution(
-      lists.address, lists.listBytes, lists.counts, lists.shape.steps, lists.shape.height, lists.shape.width, inputChannels,
-      kernel, stride, padding, height, width, pool,
-      weights, bias, strideOf(outputChannels), target, targetPixelBytes,
-      after.addend?.address ?? 0, after.addend?.stepBytes ?? 0, strideOf(outputChannels) * 4,
-      rows, capacity, this.places, spikingChunkPixels,
-    );
+    const targetStride = strideOf(outputChannels) * 4;
+    const { address, listBytes, counts, shape } = lists;
+    const run = (
+      first: number, steps: number, start: number, startPixelBytes: number, to: number, toPixelBytes: number, separate: number,
+      addend: { address: number; stepBytes: number } | undefined,
+    ): void => {
+      const places = first * shape.height * shape.width;
+      this.kernels.spikingConvolution(
+        address + places * listBytes, listBytes, counts + places * 4, steps, shape.height, shape.width, inputChannels,
+        kernel, stride, padding, height, width, pool,
+        weights, start, startPixelBytes, strideOf(outputChannels), to, toPixelBytes, separate,
+        addend?.address ?? 0, addend?.stepBytes ?? 0, targetStride,
+        rows, capacity, this.places, spikingChunkPixels,
+      );
+    };
+    if (shape.steps === 1) {
+      run(0, 1, bias, 0, target, targetPixelBytes, 0, after.addend);
+      return;
+    }
+    // What fires at every step is added once, and every step goes on from there.
+    const always = this.heap.allocate(height * width * targetStride + blockBytes);
+    run(shape.steps, 1, bias, 0, always, targetStride, 1, undefined);
+    run(0, shape.steps, always, targetStride, target, targetPixelBytes, 0, after.addend);
+    this.heap.release(always);
   }
 
   private gatheringSpace(capacity: number): number {

@@ -3,7 +3,8 @@
  *
  * Real-valued features are float32 `[steps, height, width, stride]`, stride the channels rounded up to a multiple of 4;
  * what lies beyond the channels is never read as a value. Spikes are, per step and pixel, an ascending list of the channels that fired
- * (`u16[capacity]`) and its length (`u32`). Addresses and strides that end in `Bytes` are in bytes.
+ * (`u16[capacity]`) and its length (`u32`). A neuron that fires at every step is not on the lists of the steps but on one
+ * list for all of them, which stands behind the last step's: in trained networks on still pictures these are most spikes. Addresses and strides that end in `Bytes` are in bytes.
  *
  * Every sum starts with the bias and adds in the order kernel row, kernel column, channel, in float32 and without fused
  * multiply-adds, so that results are the same on every machine.
@@ -11,6 +12,9 @@
 
 /** For each of 256 masks the positions of its bits, `u16[8]`; what is behind the last bit is not read. */
 const bitPositions: usize = memory.data(256 * 16);
+
+/** Whether neurons fired, step by step, for at most 256 steps: 16 neurons in the bits of an `i32`. */
+const masks: usize = memory.data(256 * 4);
 
 /** Fills the table. @returns the first address that is free */
 export function initialise(): usize {
@@ -37,6 +41,28 @@ function append(mask: i32, first: i32, end: usize): usize {
   return end + (<usize>popcnt(mask) << 1);
 }
 
+// @ts-ignore: decorator
+@inline
+function appendMask(mask: i32, channel: i32, list: usize, count: usize): void {
+  if (mask == 0) return;
+  let end = list + (<usize>load<u32>(count) << 1);
+  end = append(mask & 255, channel, end);
+  end = append(mask >> 8, channel + 8, end);
+  store<u32>(count, <u32>((end - list) >> 1));
+}
+
+/** Puts what up to 16 neurons did, which lies in `masks`, on the lists of one pixel. */
+function listSpikes(
+  always: i32, steps: i32, channel: i32, pixel: i32, pixels: i32, lists: usize, listBytes: usize, counts: usize,
+): void {
+  let place = <usize>pixel;
+  for (let step = 0; step < steps; step++) {
+    appendMask(load<i32>(masks + (<usize>step << 2)) & ~always, channel, lists + place * listBytes, counts + (place << 2));
+    place += <usize>pixels;
+  }
+  appendMask(always, channel, lists + place * listBytes, counts + (place << 2));
+}
+
 /**
  * The LIF neuron over all steps for the channels of one part of a signal. Membranes stay in registers, 16 channels at a
  * time. Cost per neuron: T reads (one for a still input), T writes where membranes are wanted, T multiply-adds; per 8
@@ -54,14 +80,15 @@ export function leakyIntegrateAndFire(
   const decays = f32x4.splat(decay);
   const thresholds = f32x4.splat(threshold);
   const membraneStepBytes = <usize>pixels * membranePixelBytes;
-  if (firstChannel == 0) memory.fill(counts, 0, <usize>(pixels * steps) << 2);
+  if (firstChannel == 0) memory.fill(counts, 0, <usize>(pixels * (steps + 1)) << 2);
   for (let pixel = 0; pixel < pixels; pixel++) {
     const pixelSource = source + <usize>pixel * pixelBytes;
     let channel = 0;
     for (; channel + 16 <= channels; channel += 16) {
       let x = pixelSource + (<usize>channel << 2);
       let v = membrane + <usize>pixel * membranePixelBytes + (<usize>(firstChannel + channel) << 2);
-      let place = <usize>pixel;
+      let always = steps > 1 ? -1 : 0;
+      let ever = 0;
       let v0 = f32x4.splat(0);
       let v1 = f32x4.splat(0);
       let v2 = f32x4.splat(0);
@@ -85,26 +112,22 @@ export function leakyIntegrateAndFire(
         const mask = i8x16.bitmask(
           i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(s0, s1), i16x8.narrow_i32x4_s(s2, s3)),
         );
-        if (mask != 0) {
-          const count = load<u32>(counts + (place << 2));
-          const start = lists + place * listBytes;
-          let end = start + (<usize>count << 1);
-          end = append(mask & 255, firstChannel + channel, end);
-          end = append(mask >> 8, firstChannel + channel + 8, end);
-          store<u32>(counts + (place << 2), <u32>((end - start) >> 1));
-        }
+        store<i32>(masks + (<usize>step << 2), mask);
+        always &= mask;
+        ever |= mask;
         v0 = v128.andnot(f32x4.mul(v0, decays), s0);
         v1 = v128.andnot(f32x4.mul(v1, decays), s1);
         v2 = v128.andnot(f32x4.mul(v2, decays), s2);
         v3 = v128.andnot(f32x4.mul(v3, decays), s3);
         x += stepBytes;
-        place += <usize>pixels;
       }
+      if (ever != 0) listSpikes(always, steps, firstChannel + channel, pixel, pixels, lists, listBytes, counts);
     }
     for (; channel < channels; channel += 4) {
       let x = pixelSource + (<usize>channel << 2);
       let v = membrane + <usize>pixel * membranePixelBytes + (<usize>(firstChannel + channel) << 2);
-      let place = <usize>pixel;
+      let always = steps > 1 ? -1 : 0;
+      let ever = 0;
       // What is beyond the channels never fires, whatever the threshold.
       const real = channels - channel < 4 ? (1 << (channels - channel)) - 1 : 15;
       let v0 = f32x4.splat(0);
@@ -116,16 +139,13 @@ export function leakyIntegrateAndFire(
           v += membraneStepBytes;
         }
         const mask = i32x4.bitmask(s0) & real;
-        if (mask != 0) {
-          const count = load<u32>(counts + (place << 2));
-          const start = lists + place * listBytes;
-          const end = append(mask, firstChannel + channel, start + (<usize>count << 1));
-          store<u32>(counts + (place << 2), <u32>((end - start) >> 1));
-        }
+        store<i32>(masks + (<usize>step << 2), mask);
+        always &= mask;
+        ever |= mask;
         v0 = v128.andnot(f32x4.mul(v0, decays), s0);
         x += stepBytes;
-        place += <usize>pixels;
       }
+      if (ever != 0) listSpikes(always, steps, firstChannel + channel, pixel, pixels, lists, listBytes, counts);
     }
   }
 }
@@ -137,9 +157,8 @@ export function sumCounts(counts: usize, length: i32): i32 {
   return sum;
 }
 
-/** Writes lists as zeros and ones, `[places, channels]` without padding. */
+/** Writes a one for everything on the lists, into `[places, channels]` without padding. */
 export function spread(lists: usize, listBytes: usize, counts: usize, places: i32, channels: i32, target: usize): void {
-  memory.fill(target, 0, <usize>places * <usize>channels << 2);
   for (let place = 0; place < places; place++) {
     const count = load<u32>(counts + (<usize>place << 2));
     const list = lists + <usize>place * listBytes;
@@ -263,13 +282,15 @@ function copyRows(list: usize, to: usize, firstRow: v128): void {
  * @param outputs number of output channels, rounded up to a multiple of 4
  * @param height and width of the convolution's output, before pooling
  * @param pool side of the pooling window, 1 for none
+ * @param start what the sums start with: the bias (`startPixelBytes` 0), or a sum for every pixel
+ * @param separate 1 to write all pixels of a window one after the other instead of their maximum; `start` is read in this order
  * @param addend 0, or features added to the result; `addendStepBytes` 0 where they are the same at every step
  * @param rows scratch for `rowsCapacity` numbers and 16 more; `starts` for `chunkPixels + 1`
  */
 export function spikingConvolution(
   lists: usize, listBytes: usize, counts: usize, steps: i32, inputHeight: i32, inputWidth: i32, inputChannels: i32,
   kernel: i32, stride: i32, padding: i32, height: i32, width: i32, pool: i32,
-  weights: usize, bias: usize, outputs: i32, target: usize, targetPixelBytes: usize,
+  weights: usize, start: usize, startPixelBytes: usize, outputs: i32, target: usize, targetPixelBytes: usize, separate: i32,
   addend: usize, addendStepBytes: usize, addendPixelBytes: usize,
   rows: usize, rowsCapacity: i32, starts: usize, chunkPixels: i32,
 ): void {
@@ -327,28 +348,29 @@ export function spikingConvolution(
       const left = outputs - output;
       const block = left >= 32 ? 32 : left > 8 ? 16 : 8;
       const outputBytes = <usize>output << 2;
-      const blockBias = bias + outputBytes;
       let inWindow = 0;
-      let at = target + <usize>first * targetPixelBytes + outputBytes;
-      let addendStep = first / windows;
-      let addendPlace = first - addendStep * windows;
+      let at = target + <usize>(separate != 0 ? first * windowPixels : first) * targetPixelBytes + outputBytes;
+      let step = first / windows;
+      let windowPlace = first - step * windows;
       for (let index = 0; index < pixel; index++) {
         const row: usize = load<u32>(starts + (<usize>index << 2));
         const rowsEnd: usize = load<u32>(starts + (<usize>index << 2), 4);
-        const isFirst = inWindow == 0;
+        const isFirst = inWindow == 0 || separate != 0;
+        const sums = start + <usize>(windowPlace * windowPixels + inWindow) * startPixelBytes + outputBytes;
         let added: usize = 0;
         if (addend != 0) {
-          added = addend + <usize>addendStep * addendStepBytes + <usize>addendPlace * addendPixelBytes + outputBytes;
+          added = addend + <usize>step * addendStepBytes + <usize>windowPlace * addendPixelBytes + outputBytes;
         }
-        if (block == 32) add32(row, rowsEnd, blockWeights, blockBias, isFirst, at, added);
-        else if (block == 16) add16(row, rowsEnd, blockWeights, blockBias, isFirst, at, added, left >> 2);
-        else add8(row, rowsEnd, blockWeights, blockBias, isFirst, at, added, left >> 2);
+        if (block == 32) add32(row, rowsEnd, blockWeights, sums, isFirst, at, added);
+        else if (block == 16) add16(row, rowsEnd, blockWeights, sums, isFirst, at, added, left >> 2);
+        else add8(row, rowsEnd, blockWeights, sums, isFirst, at, added, left >> 2);
+        if (separate != 0) at += targetPixelBytes;
         if (++inWindow == windowPixels) {
           inWindow = 0;
-          at += targetPixelBytes;
-          if (++addendPlace == windows) {
-            addendPlace = 0;
-            addendStep++;
+          if (separate == 0) at += targetPixelBytes;
+          if (++windowPlace == windows) {
+            windowPlace = 0;
+            step++;
           }
         }
       }
