@@ -6,6 +6,7 @@ import { join, resolve, sep } from 'node:path';
 import react from '@vitejs/plugin-react';
 import { defineConfig, type Plugin } from 'vite';
 import { VitePWA } from 'vite-plugin-pwa';
+import { kernelsFile } from './src/cli/kernels.ts';
 
 const rootFolder = import.meta.dirname;
 const modelsFolder = join(rootFolder, 'models');
@@ -107,6 +108,17 @@ function models(): Plugin {
   };
 }
 
+/** Compiles the kernels of the CPU engine where `event/kernelsFile.ts` asks for their address. */
+function kernels(): Plugin {
+  return {
+    name: 'kernels',
+    enforce: 'pre',
+    async resolveId(source) {
+      return source === './kernels.wasm?url' ? `${await kernelsFile()}?url` : undefined;
+    },
+  };
+}
+
 const megabyte = 1024 * 1024;
 
 /** Offline use: the program is stored when it is first opened, a network's weights when they are first fetched. */
@@ -174,8 +186,8 @@ export default defineConfig({
   root: rootFolder,
   // One page whose state lives in the address's query and fragment: any other path is a mistake and gets a 404.
   appType: 'mpa',
-  plugins: [react(), models(), headersFile(), ...(process.env['VITEST'] ? [] : [serviceWorker])],
-  worker: { format: 'es' },
+  plugins: [react(), kernels(), models(), headersFile(), ...(process.env['VITEST'] ? [] : [serviceWorker])],
+  worker: { format: 'es', plugins: () => [kernels()] },
   optimizeDeps: { include: tfjsPackages },
   server: { headers: headersWith(developmentContentSecurityPolicy) },
   preview: { headers: siteHeaders },

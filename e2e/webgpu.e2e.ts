@@ -145,7 +145,7 @@ test('the choice of backend is shown with its reason, and can be changed', async
   await openPage(page);
   const before = await readBoxes(page, 'snn');
   const chooser = page.getByRole('button', { name: /Backend$/ });
-  await expect(chooser).toContainText('CPU (WASM SIMD)');
+  await expect(chooser).toContainText('CPU (event-driven WASM SIMD)');
   await chooser.click();
   await expect(page.getByRole('option', { name: /Automatic/ })).toContainText('emulated in software');
   await page.getByRole('option', { name: 'Reference' }).click();
@@ -153,8 +153,8 @@ test('the choice of backend is shown with its reason, and can be changed', async
   await page.keyboard.press('1');
   await expect(page.getByText('SNN (T = 1)')).toBeVisible({ timeout: 90_000 });
   await chooser.click();
-  await page.getByRole('option', { name: /CPU \(WASM\)/ }).click();
-  await expect(chooser).toContainText('CPU (WASM SIMD)');
+  await page.getByRole('option', { name: /CPU \(tfjs\)/ }).click();
+  await expect(chooser).toContainText('CPU (tfjs, WASM SIMD)');
   await page.keyboard.press('4');
   await expect(page.getByText('SNN (T = 4)')).toBeVisible();
   await expect.poll(async () => readBoxes(page, 'snn')).toEqual(before);

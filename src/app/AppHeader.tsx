@@ -6,7 +6,8 @@ import { usePlayground } from '../state/store';
 const backendChoices = [
   { id: 'auto', label: 'Automatic', description: 'WebGPU on a real GPU, else the CPU' },
   { id: 'webgpu', label: 'WebGPU', description: 'Also a software GPU, which is slower than the CPU' },
-  { id: 'wasm', label: 'CPU (WASM)', description: 'Runs everywhere' },
+  { id: 'event', label: 'CPU (event-driven)', description: 'Visits only the neurons that fired' },
+  { id: 'wasm', label: 'CPU (tfjs)', description: 'Multiplies by every zero, to compare with' },
   { id: 'webgl', label: 'WebGL', description: 'For GPUs without WebGPU' },
   { id: 'reference', label: 'Reference', description: 'Plain JavaScript, slow, to compare with' },
 ] as const;

@@ -1,3 +1,3 @@
-/** Where the network can run. `wasm` is the CPU; `reference` is plain JavaScript, to compare with. */
-export const backendNames = ['webgpu', 'wasm', 'webgl', 'reference'] as const;
+/** Where the network can run. `event` and `wasm` (tfjs) are the CPU; `reference` is plain JavaScript, to compare with. */
+export const backendNames = ['webgpu', 'event', 'wasm', 'webgl', 'reference'] as const;
 export type BackendName = (typeof backendNames)[number];

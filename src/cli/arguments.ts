@@ -14,3 +14,8 @@ export const share = number.pipe(z.number().min(0).max(1));
 export const wholeNumber = number.pipe(z.int());
 export const mode = z.enum(['snn', 'ann']);
 export const seed = wholeNumber.pipe(z.int().nonnegative());
+
+/** Side of the network's square input, in pixels. */
+export const inputSide = wholeNumber.pipe(
+  z.int().min(32).max(2048).refine((size) => size % 32 === 0, { error: 'it must be a multiple of 32' }),
+);

@@ -57,7 +57,7 @@ describe('detect', () => {
       ...['--weights', resolve(source, 'checkpoint.pt'), '--input', resolve(source, 'input.png')],
       ...['--steps', String(steps), '--raw', raw],
     );
-    expect(result).toMatchObject({ model: 'checkpoint.pt', backend: 'wasm', steps, width, height });
+    expect(result).toMatchObject({ model: 'checkpoint.pt', backend: 'event', steps, width, height });
     const expected = await openCheckpoint(await openFile(resolve(source, 'expected.safetensors')), quietTask);
     const detections = await expected.read('detections', quietTask);
     const golden = Array.from({ length: detections.length / 6 }, (_, index) => {

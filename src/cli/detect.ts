@@ -9,9 +9,10 @@ import { Session } from '../engine/session';
 import { isRecording } from '../input/events/open';
 import { maximumSteps, trainedNeuron } from '../network/network';
 import { openBackend } from '../tensor/backend';
-import { mode as modeSchema, number, parseOption, share, wholeNumber } from './arguments';
+import { inputSide, mode as modeSchema, number, parseOption, share, wholeNumber } from './arguments';
 import { eventsPicture, writeDrawing } from './draw';
 import { writeRaw } from './raw';
+import { readKernels } from './kernels';
 import { modelSource, nodeSurroundings, openFile, terminalTask } from './surroundings';
 import { z } from '../base/schema';
 
@@ -44,9 +45,9 @@ export async function detectCommand(args: string[]): Promise<void> {
   const modeAsked = parseOption('mode', options.mode, modeSchema);
   const confidence = parseOption('conf', options.conf, share);
   const iou = parseOption('iou', options.iou, share);
-  const preference = parseOption('backend', options.backend, z.enum(['auto', 'wasm', 'reference']));
+  const preference = parseOption('backend', options.backend, z.enum(['auto', 'event', 'wasm', 'reference']));
   const stepsAsked = options.steps === undefined ? undefined : parseOption('steps', options.steps, wholeNumber.pipe(z.int().min(1).max(maximumSteps)));
-  const inputSize = options.size === undefined ? ('native' as const) : parseOption('size', options.size, sizeSchema);
+  const inputSize = options.size === undefined ? ('native' as const) : parseOption('size', options.size, inputSide);
 
   const fromUs = options.from === undefined ? undefined : parseOption('from', options.from, number);
   const windowUs = options.window === undefined ? undefined : parseOption('window', options.window, number.pipe(z.number().positive()));
@@ -55,7 +56,7 @@ export async function detectCommand(args: string[]): Promise<void> {
   const task = terminalTask();
   const file = { name: basename(input), blob: await openFile(input) };
   const source = await modelSource(weights);
-  const backend = await openBackend({ preference, wasmPaths: undefined, avoid: [] });
+  const backend = await openBackend({ preference, wasmPaths: undefined, eventKernels: readKernels, avoid: [] });
   const session = new Session(backend, nodeSurroundings);
   const model = await session.load({ slot: modeAsked, source }, task);
   const slot = model.mode;
@@ -98,10 +99,6 @@ async function pictureOf(session: Session, frame: PictureFrame | EventsFrame, ta
   const view = await session.recordings.view({ recording, fromUs, toUs: fromUs + windowUs, view: 'polarity', withoutHotPixels }, task);
   return nodeSurroundings.encodePicture(eventsPicture(view));
 }
-
-const sizeSchema = wholeNumber.pipe(
-  z.int().min(32).max(2048).refine((size) => size % 32 === 0, { error: 'it must be a multiple of 32' }),
-);
 
 function finalDetections(result: DetectionResult): DetectionResult['detectionsPerStep'][number] {
   const last = result.detectionsPerStep.at(-1);

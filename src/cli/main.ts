@@ -1,5 +1,6 @@
 import { AppError, asAppError } from '../base/errors';
 import { representations, writableFormatIds } from '../base/eventOptions';
+import { benchCommand } from './bench';
 import { convertCommand } from './convert';
 import { detectCommand } from './detect';
 import { eventsCommand } from './events';
@@ -8,12 +9,13 @@ const commands: Record<string, (args: string[]) => Promise<void>> = {
   detect: detectCommand,
   events: eventsCommand,
   convert: convertCommand,
+  bench: benchCommand,
 };
 
 const usage = `Usage: npm run -s cli -- COMMAND ...
 
   detect --weights W --input FILE [--steps T] [--conf 0.25] [--iou 0.45] [--size PX] [--mode snn|ann]
-         [--backend wasm|reference] [--json] [--raw OUT.safetensors] [--draw OUT.png]
+         [--backend event|wasm|reference] [--json] [--raw OUT.safetensors] [--draw OUT.png]
          [--from US] [--window US] [--representation ${representations.join('|')}]
       W is a .pt, a .safetensors, or the name of a shipped model; FILE is a picture or an event recording, of which the
       window from --from (its first event) over --window microseconds (250000) is used.
@@ -28,6 +30,8 @@ const usage = `Usage: npm run -s cli -- COMMAND ...
       Writes large recordings and measures how fast they are read.
   convert IN OUT [--mode snn|ann] [--half]
       Between .pt and .safetensors; --half stores 16-bit floats.
+  bench [--weights W] [--size PX] [--steps T] [--threads 1] [--against tfjs] [--json]
+      Times this engine and others, interleaved, after comparing what they compute.
 `;
 
 /** @returns the exit code: 0 done, 2 wrong usage, 1 a failure that is named on standard error */

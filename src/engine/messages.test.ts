@@ -16,7 +16,7 @@ function setUp(backend: Partial<Backend> = {}) {
       throw new Error('no video');
     },
   };
-  const handler = new MessageHandler(surroundings, undefined, (message) => posted.push(message), () =>
+  const handler = new MessageHandler(surroundings, { wasmPaths: undefined }, (message) => posted.push(message), () =>
     Promise.resolve({
       choice: { name: 'reference', label: 'Reference', reason: 'For the test.' },
       operations: new ReferenceOperations(),

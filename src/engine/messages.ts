@@ -28,7 +28,7 @@ export class MessageHandler {
 
   constructor(
     private readonly surroundings: Surroundings,
-    private readonly wasmPaths: BackendOptions['wasmPaths'],
+    private readonly programs: Pick<BackendOptions, 'wasmPaths' | 'eventKernels'>,
     private readonly post: Post,
     private readonly open: (options: BackendOptions) => Promise<Backend> = openBackend,
   ) {}
@@ -70,7 +70,7 @@ export class MessageHandler {
 
   private readonly handlers: Handlers = {
     open: async ({ preference, avoid }) => {
-      const backend = await this.open({ preference, avoid, wasmPaths: this.wasmPaths });
+      const backend = await this.open({ preference, avoid, ...this.programs });
       void backend.lost.then((reason) => this.post({ type: 'lost', reason }, []));
       this.session = new Session(backend, this.surroundings);
       return backend.choice;

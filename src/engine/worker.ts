@@ -1,6 +1,7 @@
 import { AppError } from '../base/errors';
 import type { Picture } from '../base/picture';
 import type { Task } from '../base/progress';
+import { fetchKernels } from '../tensor/event/kernelsFile';
 import { wasmFiles } from '../tensor/wasmFiles';
 import { MessageHandler } from './messages';
 import type { Surroundings } from './session';
@@ -16,7 +17,7 @@ const surroundings: Surroundings = { readModelFile, decodePicture, encodePicture
 // Addresses are relative to the page's root, wherever a static host puts it.
 const modelsAddress = new URL(`${import.meta.env.BASE_URL}models/`, self.location.origin);
 
-const handler = new MessageHandler(surroundings, wasmFiles, (message, transfer) => self.postMessage(message, { transfer }));
+const handler = new MessageHandler(surroundings, { wasmPaths: wasmFiles, eventKernels: fetchKernels }, (message, transfer) => self.postMessage(message, { transfer }));
 
 self.addEventListener('message', (event: MessageEvent<unknown>) => handler.receive(event.data));
 

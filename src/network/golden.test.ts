@@ -2,6 +2,7 @@ import { openAsBlob } from 'node:fs';
 import { resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { goldenCases } from '../../e2e/golden';
+import { nodeBackend } from '../../e2e/kernels';
 import { quietTask } from '../base/progress';
 import { openCheckpoint } from '../checkpoint/open';
 import type { Checkpoint } from '../checkpoint/types';
@@ -29,10 +30,10 @@ async function expectedArray(expected: Checkpoint, name: string, shape: number[]
   return channelsLast(await expected.read(name, quietTask), shape);
 }
 
-describe.each(['reference', 'wasm'] as const)('golden cases on %s', (backendName) => {
+describe.each(['reference', 'wasm', 'event'] as const)('golden cases on %s', (backendName) => {
   let backend: Backend;
   beforeAll(async () => {
-    backend = await openBackend({ preference: backendName, wasmPaths: undefined, avoid: [] });
+    backend = await openBackend(nodeBackend(backendName));
   });
 
   it.each(goldenCases())('$name', async ({ folder, steps, height, width, firingRates, half }) => {

@@ -1,6 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import type { BackendName } from '../base/backendName';
 import { AppError } from '../base/errors';
+import { startKernels, type KernelSource } from './event/kernels';
+import { EventOperations } from './event/operations';
 import type { Operations } from './operations';
 import { ReferenceOperations } from './reference';
 import { TfjsOperations } from './tfjs/operations';
@@ -12,7 +14,7 @@ export type BackendPreference = 'auto' | BackendName;
 /** What they get, and why: shown on the page beside the choice. */
 export interface BackendChoice {
   name: BackendName;
-  /** The device as a person knows it: "WebGPU (apple m2)", "CPU (WASM SIMD)". */
+  /** The device as a person knows it: "WebGPU (apple m2)", "CPU (event-driven WASM SIMD)". */
   label: string;
   /** One sentence: why this one. */
   reason: string;
@@ -30,15 +32,13 @@ export interface BackendOptions {
   preference: BackendPreference;
   /** Addresses of tfjs's WASM binaries by file name; where missing, Node finds them beside the package. */
   wasmPaths: Readonly<Record<string, string>> | undefined;
+  /** The compiled kernels of the event-driven engine; without them it cannot be had. */
+  eventKernels?: KernelSource;
   /** Backends that failed in this session and are passed over by `auto`. */
   avoid: readonly BackendName[];
 }
 
-interface Opened {
-  name: Exclude<BackendName, 'reference'>;
-  label: string;
-  lost: Promise<string>;
-}
+type Opened = Omit<Backend, 'choice'> & Omit<BackendChoice, 'reason'>;
 
 const never = new Promise<string>(() => undefined);
 
@@ -58,11 +58,11 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
         'Choose another backend, or leave the choice to the program.',
       );
     }
-    return tfjsBackend(opened, 'You chose it.');
+    return chosen(opened, 'You chose it.');
   }
 
   const passedOver: string[] = [];
-  for (const name of ['webgpu', 'wasm'] as const) {
+  for (const name of ['webgpu', 'event', 'wasm'] as const) {
     if (avoid.includes(name)) {
       passedOver.push(`${backendTitles[name]} failed twice in this session`);
       continue;
@@ -71,7 +71,7 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
     if (typeof opened === 'string') passedOver.push(`${backendTitles[name]}: ${opened}`);
     else {
       const reason = passedOver.length === 0 ? 'The fastest one here.' : `Chosen because ${passedOver.join('; ')}.`;
-      return tfjsBackend(opened, reason);
+      return chosen(opened, reason);
     }
   }
   const last = referenceBackend();
@@ -80,7 +80,8 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
 
 export const backendTitles: Record<BackendName, string> = {
   webgpu: 'WebGPU',
-  wasm: 'CPU',
+  event: 'CPU (event-driven)',
+  wasm: 'CPU (tfjs)',
   webgl: 'WebGL',
   reference: 'reference',
 };
@@ -116,11 +117,22 @@ const openers: Record<
     // Small operations would be computed on the CPU in between, each with a wait for the queue.
     tf.env().set('WEBGPU_CPU_FORWARD', false);
     const adapterName = [adapter.info.vendor, adapter.info.architecture].filter(Boolean).join(' ');
-    return {
-      name: 'webgpu',
-      label: `WebGPU (${software ? 'software: ' : ''}${adapterName || 'unnamed adapter'})`,
-      lost: device.lost.then((info) => info.message || info.reason || 'no reason given'),
-    };
+    return tfjsBackend(
+      'webgpu',
+      `WebGPU (${software ? 'software: ' : ''}${adapterName || 'unnamed adapter'})`,
+      device.lost.then((info) => info.message || info.reason || 'no reason given'),
+    );
+  },
+
+  event: async ({ eventKernels }) => {
+    if (!eventKernels) return 'its program is not at hand';
+    try {
+      const operations = new EventOperations(await startKernels(eventKernels));
+      return { name: 'event', label: 'CPU (event-driven WASM SIMD)', operations, lost: never, memory: () => operations.memory() };
+    } catch (error) {
+      // A machine without SIMD refuses to compile the program.
+      return `its program could not be started (${error instanceof Error ? error.message : String(error)})`;
+    }
   },
 
   wasm: async ({ wasmPaths }) => {
@@ -136,7 +148,7 @@ const openers: Record<
       return `its program could not be started (${error instanceof Error ? error.message : String(error)})`;
     }
     const simd = await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT');
-    return { name: 'wasm', label: simd ? 'CPU (WASM SIMD)' : 'CPU (WASM)', lost: never };
+    return tfjsBackend('wasm', simd ? 'CPU (tfjs, WASM SIMD)' : 'CPU (tfjs, WASM)', never);
   },
 
   webgl: async () => {
@@ -152,7 +164,7 @@ const openers: Record<
     if (!tf.env().getBool('WEBGL_RENDER_FLOAT32_ENABLED')) {
       return 'it has no 32-bit floats, and spikes near the threshold would differ';
     }
-    return { name: 'webgl', label: 'WebGL', lost: never };
+    return tfjsBackend('webgl', 'WebGL', never);
   },
 };
 
@@ -161,9 +173,14 @@ async function activate(name: string): Promise<void> {
   await tf.ready();
 }
 
-function tfjsBackend({ name, label, lost }: Opened, reason: string): Backend {
+function chosen({ name, label, ...opened }: Opened, reason: string): Backend {
+  return { ...opened, choice: { name, label, reason } };
+}
+
+function tfjsBackend(name: Exclude<BackendName, 'reference' | 'event'>, label: string, lost: Promise<string>): Opened {
   return {
-    choice: { name, label, reason },
+    name,
+    label,
     operations: new TfjsOperations(name),
     lost,
     memory: () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { openBackend } from './backend';
+import { nodeBackend } from '../../e2e/kernels';
+import { openBackend, type Backend } from './backend';
 import type { FeatureShape, Operations, Signal } from './operations';
 import { elementCount } from './operations';
 import { ReferenceOperations } from './reference';
@@ -8,11 +9,6 @@ import * as tf from '@tensorflow/tfjs';
 import { composedLeakyIntegrate, leakyIntegrateInto, type Emission } from './tfjs/neuronKernel';
 
 const reference = new ReferenceOperations();
-let tfjs: Operations;
-
-beforeAll(async () => {
-  tfjs = (await openBackend({ preference: 'wasm', wasmPaths: undefined, avoid: [] })).operations;
-});
 
 const shape = fc.record({
   steps: fc.integer({ min: 1, max: 4 }),
@@ -28,11 +24,11 @@ function valuesFor(size: number): fc.Arbitrary<Float32Array> {
 
 const shaped = shape.chain((chosen) => valuesFor(elementCount(chosen)).map((values) => ({ shape: chosen, values })));
 
-async function both(run: (operations: Operations) => Signal): Promise<[Float32Array, Float32Array]> {
+async function both(tested: Operations, run: (operations: Operations) => Signal): Promise<[Float32Array, Float32Array]> {
   const [expected = new Float32Array()] = await reference.read([run(reference)]);
-  const result = run(tfjs);
-  const [actual = new Float32Array()] = await tfjs.read([result]);
-  tfjs.release(result);
+  const result = run(tested);
+  const [actual = new Float32Array()] = await tested.read([result]);
+  tested.release(result);
   return [expected, actual];
 }
 
@@ -42,7 +38,14 @@ function expectClose(actual: Float32Array, expected: Float32Array, tolerance: nu
   expect(worst).toBeLessThanOrEqual(tolerance);
 }
 
-describe('tfjs agrees with the reference', () => {
+describe.each(['wasm', 'event'] as const)('%s agrees with the reference', (name) => {
+  let backend: Backend;
+  let tested: Operations;
+  beforeAll(async () => {
+    backend = await openBackend(nodeBackend(name));
+    tested = backend.operations;
+  });
+
   it('convolves with any kernel, stride and padding', async () => {
     const cases = fc.record({
       input: shaped,
@@ -64,7 +67,7 @@ describe('tfjs agrees with the reference', () => {
           weights: Float32Array.from({ length: kernel * kernel * inputChannels * outputChannels }, (_, index) => random(index)),
           bias: Float32Array.from({ length: outputChannels }, (_, index) => random(-index)),
         };
-        const [expected, actual] = await both((operations) => {
+        const [expected, actual] = await both(tested, (operations) => {
           const source = operations.input(input.values, input.shape);
           const convolution = operations.loadConvolution(weights);
           const result = operations.denseConvolution(source, convolution);
@@ -87,12 +90,12 @@ describe('tfjs agrees with the reference', () => {
       runningMean: (operations, input, steps) => operations.runningMean(input, steps),
     };
     await fc.assert(
-      fc.asyncProperty(shaped, fc.constantFrom(...Object.keys(unary)), async ({ shape: size, values }, name) => {
-        const [expected, actual] = await both((operations) => {
+      fc.asyncProperty(shaped, fc.constantFrom(...Object.keys(unary)), async ({ shape: size, values }, operation) => {
+        const [expected, actual] = await both(tested, (operations) => {
           const input = operations.input(values, size);
-          const result = unary[name]?.(operations, input, size.steps);
+          const result = unary[operation]?.(operations, input, size.steps);
           operations.release(input);
-          if (!result) throw new Error(name);
+          if (!result) throw new Error(operation);
           return result;
         });
         expectClose(actual, expected, 1e-6);
@@ -107,7 +110,7 @@ describe('tfjs agrees with the reference', () => {
         const one: FeatureShape = { ...size, steps: 1 };
         const still = values.slice(0, elementCount(one));
         for (const combine of ['add', 'concatenate'] as const) {
-          const [expected, actual] = await both((operations) => {
+          const [expected, actual] = await both(tested, (operations) => {
             const a = operations.input(values, size);
             const b = operations.input(still, one);
             const result = combine === 'add' ? operations.add(b, a) : operations.concatenate([b, a]);
@@ -129,7 +132,7 @@ describe('tfjs agrees with the reference', () => {
         const input: FeatureShape = still ? { ...size, steps: 1 } : size;
         const source = values.slice(0, elementCount(input));
         const results = await Promise.all(
-          [reference, tfjs].map(async (operations) => {
+          [reference, tested].map(async (operations) => {
             const signal = operations.input(source, input);
             const recorded = operations.leakyIntegrateAndFire(signal, size.steps, neuron, true);
             const plain = operations.leakyIntegrateAndFire(signal, size.steps, neuron, false);
@@ -150,14 +153,76 @@ describe('tfjs agrees with the reference', () => {
     );
   });
 
-  it('leaves no tensor behind', async () => {
-    const before = tf.memory().numTensors;
-    const input = tfjs.input(new Float32Array(32).fill(0.4), { steps: 2, height: 2, width: 2, channels: 4 });
-    const values = tfjs.leakySilu(input, 2, { decay: 0.25, threshold: 0.5 });
-    const mean = tfjs.runningMean(values, 2);
-    await tfjs.read([mean, values]);
-    for (const value of [input, values, mean]) tfjs.release(value);
-    expect(tf.memory().numTensors).toBe(before);
+  it('convolves spikes, whatever comes after', async () => {
+    const cases = fc.record({
+      shape: fc.record({
+        steps: fc.integer({ min: 1, max: 4 }),
+        height: fc.integer({ min: 1, max: 7 }),
+        width: fc.integer({ min: 1, max: 7 }),
+        channels: fc.integer({ min: 1, max: 40 }),
+      }),
+      kernel: fc.constantFrom(1, 3, 5),
+      stride: fc.constantFrom(1, 2),
+      outputChannels: fc.constantFrom(1, 3, 4, 8, 9, 16, 20, 28, 32, 33, 64, 76),
+      still: fc.boolean(),
+      after: fc.constantFrom('nothing', 'maxPool', 'add', 'concatenate', 'concatenate and pool'),
+      seed: fc.integer({ min: 0, max: 1000 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(cases, async ({ shape: size, kernel, stride, outputChannels, still, after, seed }) => {
+        const random = (index: number): number => Math.round(Math.sin(seed + index * 12.9898) * 64) / 64;
+        const list = (length: number): Float32Array => Float32Array.from({ length }, (_, index) => random(index));
+        const geometry = { kernel, stride, padding: Math.floor(kernel / 2), inputChannels: size.channels, outputChannels };
+        const weights = list(kernel * kernel * size.channels * outputChannels);
+        const [expected, actual] = await both(tested, (operations) => {
+          const current = operations.input(list(elementCount(size)), size);
+          const { spikes } = operations.leakyIntegrateAndFire(current, size.steps, { decay: 0.25, threshold: 0.25 }, false);
+          const convolution = operations.loadConvolution({ ...geometry, weights, bias: list(outputChannels) });
+          const convolved = operations.spikingConvolution(spikes, convolution);
+          const other = { ...convolved.shape, steps: still ? 1 : size.steps };
+          const second = operations.input(list(elementCount(other)), other);
+          const joined = operations.concatenate([convolved, second]);
+          const window = Math.min(2, other.height, other.width);
+          const result = {
+            nothing: () => operations.spikingConvolution(spikes, convolution),
+            maxPool: () => operations.maxPool(convolved, window),
+            add: () => operations.add(second, convolved),
+            concatenate: () => operations.concatenate([joined, second]),
+            'concatenate and pool': () => operations.maxPool(joined, window),
+          }[after]();
+          for (const value of [current, spikes, convolution, convolved, second, joined]) operations.release(value);
+          return result;
+        });
+        expectClose(actual, expected, 1e-4);
+      }),
+      { numRuns: 120 },
+    );
+  });
+
+  it('leaves nothing in memory', async () => {
+    const before = backend.memory();
+    const weights = { kernel: 3, stride: 1, padding: 1, inputChannels: 4, outputChannels: 6, weights: new Float32Array(216), bias: new Float32Array(6) };
+    const frame = async (): Promise<void> => {
+      const convolution = tested.loadConvolution(weights);
+      const input = tested.input(new Float32Array(32).fill(0.4), { steps: 2, height: 2, width: 2, channels: 4 });
+      const dense = tested.denseConvolution(input, convolution);
+      const { spikes, membrane } = tested.leakyIntegrateAndFire(input, 2, { decay: 0.25, threshold: 0.25 }, true);
+      const count = tested.countSpikes(spikes);
+      const convolved = tested.spikingConvolution(spikes, convolution);
+      const joined = tested.concatenate([convolved, dense]);
+      const sum = tested.add(convolved, dense);
+      const silu = tested.leakySilu(joined, 2, { decay: 0.25, threshold: 0.5 });
+      const mean = tested.runningMean(silu, 2);
+      if (!membrane) throw new Error('no membrane');
+      await tested.read([mean, sum, membrane, count]);
+      for (const value of [convolution, input, dense, spikes, membrane, count, convolved, joined, sum, silu, mean]) tested.release(value);
+    };
+    await frame();
+    // Scratch stays after the first frame.
+    const afterOne = backend.memory();
+    for (let index = 0; index < 200; index++) await frame();
+    expect(backend.memory()).toEqual(afterOne);
+    expect(afterOne.tensors - before.tensors).toBeLessThanOrEqual(1);
   });
 });
 

@@ -28,7 +28,7 @@ interface TensorConvolution extends Convolution {
  * disposed before it returns.
  */
 export class TfjsOperations implements Operations {
-  constructor(readonly backend: Exclude<BackendName, 'reference'>) {}
+  constructor(readonly backend: Exclude<BackendName, 'reference' | 'event'>) {}
 
   loadConvolution({ weights, bias, ...geometry }: ConvolutionWeights): Convolution {
     const { kernel, inputChannels, outputChannels } = geometry;

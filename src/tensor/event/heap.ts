@@ -1,0 +1,106 @@
+import { AppError } from '../../base/errors';
+
+const pageBytes = 65536;
+/** Blocks begin where a cache line begins. */
+const alignment = 64;
+
+interface FreeBlock {
+  address: number;
+  bytes: number;
+}
+
+/** Memory of the kernels, handed out and taken back explicitly. What is freed is used again before the memory grows. */
+export class Heap {
+  /** By address; no two touch each other. */
+  private readonly free: FreeBlock[] = [];
+  private readonly sizes = new Map<number, number>();
+  private end: number;
+  private view: Float32Array;
+
+  constructor(
+    private readonly memory: WebAssembly.Memory,
+    base: number,
+  ) {
+    this.end = alignUp(base);
+    this.view = new Float32Array(memory.buffer);
+  }
+
+  /** Blocks that are in use, and their bytes. */
+  get used(): { blocks: number; bytes: number } {
+    let bytes = 0;
+    for (const size of this.sizes.values()) bytes += size;
+    return { blocks: this.sizes.size, bytes };
+  }
+
+  /** All of the memory, seen as float32. Valid until the next `allocate`. */
+  get floats(): Float32Array {
+    // Growing the memory detaches the buffer that was there before.
+    if (this.view.buffer !== this.memory.buffer) this.view = new Float32Array(this.memory.buffer);
+    return this.view;
+  }
+
+  /** @throws AppError `backend/out-of-memory` */
+  allocate(wanted: number): number {
+    const bytes = Math.max(alignUp(wanted), alignment);
+    const address = this.takeSmallestThatFits(bytes) ?? this.extend(bytes);
+    this.sizes.set(address, bytes);
+    return address;
+  }
+
+  release(address: number): void {
+    let bytes = this.sizes.get(address);
+    if (bytes === undefined) throw new RangeError(`There is no block at ${address}.`);
+    this.sizes.delete(address);
+    let index = this.free.findIndex((block) => block.address > address);
+    if (index < 0) index = this.free.length;
+    const next = this.free[index];
+    if (next && address + bytes === next.address) {
+      bytes += next.bytes;
+      this.free.splice(index, 1);
+    }
+    const previous = this.free[index - 1];
+    if (previous && previous.address + previous.bytes === address) previous.bytes += bytes;
+    else this.free.splice(index, 0, { address, bytes });
+  }
+
+  private takeSmallestThatFits(bytes: number): number | undefined {
+    let best: FreeBlock | undefined;
+    for (const block of this.free) {
+      if (block.bytes >= bytes && (!best || block.bytes < best.bytes)) best = block;
+    }
+    if (!best) return undefined;
+    const { address } = best;
+    best.address += bytes;
+    best.bytes -= bytes;
+    if (best.bytes === 0) this.free.splice(this.free.indexOf(best), 1);
+    return address;
+  }
+
+  private extend(bytes: number): number {
+    const last = this.free.at(-1);
+    let address = this.end;
+    if (last && last.address + last.bytes === this.end) {
+      address = last.address;
+      this.free.pop();
+    }
+    this.end = address + bytes;
+    const missing = this.end - this.memory.buffer.byteLength;
+    if (missing > 0) {
+      try {
+        this.memory.grow(Math.ceil(missing / pageBytes));
+      } catch (cause) {
+        throw new AppError(
+          'backend/out-of-memory',
+          'There is no memory left for the network on this picture.',
+          'Choose a smaller input size or fewer steps, or close other tabs.',
+          cause,
+        );
+      }
+    }
+    return address;
+  }
+}
+
+function alignUp(bytes: number): number {
+  return Math.ceil(bytes / alignment) * alignment;
+}

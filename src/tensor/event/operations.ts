@@ -1,0 +1,536 @@
+import type {
+  Convolution,
+  ConvolutionGeometry,
+  ConvolutionWeights,
+  FeatureShape,
+  NeuronParameters,
+  Operations,
+  Signal,
+  Spikes,
+} from '../operations';
+import { convolvedShape, elementCount } from '../operations';
+import { Heap } from './heap';
+import type { Kernels } from './kernels';
+import { packWeights, packedLength, unpackWeights, type WeightLayout } from './weights';
+
+/**
+ * Some channels of a signal, owned by the signals that it is a part of: in the heap as `[steps, height, width, stride]`
+ * with a stride that is a multiple of 4 (what lies beyond the channels is not read), or a convolution of spikes that
+ * nobody has needed yet, which can still take on what comes after it.
+ */
+interface Part {
+  channels: number;
+  /** 1 where it is the same at every step. */
+  steps: number;
+  owners: number;
+  content: { kind: 'stored'; address: number } | PendingConvolution;
+}
+
+interface PendingConvolution {
+  kind: 'pending';
+  lists: SpikeLists;
+  convolution: LoadedConvolution;
+}
+
+/** Parts lie behind each other along channels, so that a concatenation copies nothing; all but the last have a multiple of 4. */
+interface EventSignal extends Signal {
+  parts: Part[];
+}
+
+interface SpikeLists {
+  /** `u16[(steps + 1) * pixels][listBytes / 2]`: channels that fired at each step but not at all, then those that did at all. */
+  address: number;
+  /** `u32[(steps + 1) * pixels]`, behind the lists: how many. */
+  counts: number;
+  listBytes: number;
+  shape: FeatureShape;
+  owners: number;
+}
+interface EventSpikes extends Spikes {
+  lists: SpikeLists;
+}
+
+interface LoadedConvolution {
+  geometry: ConvolutionGeometry;
+  bias: number;
+  /** As they came, until the first use tells the layout; then packed in the heap. */
+  weights: { layout: undefined; values: Float32Array } | { layout: WeightLayout; address: number };
+  owners: number;
+}
+interface EventConvolution extends Convolution {
+  loaded: LoadedConvolution;
+}
+
+/** Sums are read in blocks of 32 channels, past the last ones. */
+const blockBytes = 128;
+/** Weight rows gathered at a time where the weights fit the cache beside them, and where they do not. */
+const smallRowsCapacity = 8 * 1024;
+const largeRowsCapacity = 256 * 1024;
+/** Above this a convolution's weights come from beyond the second-level cache, and are read once for many pixels. */
+const largeWeightsBytes = 512 * 1024;
+const spikingChunkPixels = 4096;
+const denseChunkPixels = 64;
+
+/**
+ * The operations on the CPU with a cost that follows the spikes: spikes are lists of channels, and a convolution adds
+ * the weight rows of what is on the lists (src/decisions/0007-event-driven-engine.md). A convolution of spikes runs when its
+ * result is needed: in front of max pooling or an addition it does their work before its sums leave the registers.
+ */
+export class EventOperations implements Operations {
+  readonly backend = 'event';
+  private readonly heap: Heap;
+  /** Scratch of the convolutions: addresses, one for each pixel of a chunk. */
+  private readonly places: number;
+  /** Scratch of the spiking convolutions: numbers of weight rows. */
+  private rows: { address: number; capacity: number } | undefined;
+
+  constructor(private readonly kernels: Kernels) {
+    this.heap = new Heap(kernels.memory, kernels.initialise());
+    this.places = this.heap.allocate((spikingChunkPixels + 1) * 4);
+  }
+
+  /** Blocks and bytes of the heap that values, weights and scratch take. */
+  memory(): { tensors: number; bytes: number } {
+    const { blocks, bytes } = this.heap.used;
+    return { tensors: blocks, bytes };
+  }
+
+  loadConvolution({ weights, bias, ...geometry }: ConvolutionWeights): Convolution {
+    // Kernels read the bias of a whole block of output channels.
+    const values = new Float32Array(Math.ceil(bias.length / 32) * 32);
+    values.set(bias);
+    const loaded: LoadedConvolution = {
+      geometry,
+      bias: this.heap.allocate(values.length * 4),
+      weights: { layout: undefined, values: weights },
+      owners: 1,
+    };
+    this.floats(loaded.bias, values.length).set(values);
+    const convolution: EventConvolution = { kind: 'convolution', geometry, loaded };
+    return convolution;
+  }
+
+  input(values: Float32Array, shape: FeatureShape): Signal {
+    const { channels } = shape;
+    const stride = strideOf(channels);
+    const address = this.allocate(shape);
+    if (stride === channels) this.floats(address, values.length).set(values);
+    else {
+      const dense = this.heap.allocate(values.length * 4);
+      this.floats(dense, values.length).set(values);
+      this.kernels.copyChannels(dense, channels * 4, values.length / channels, channels * 4, address, stride * 4);
+      this.heap.release(dense);
+    }
+    return stored(shape, address);
+  }
+
+  denseConvolution(input: Signal, convolution: Convolution): Signal {
+    const { loaded } = convolution as EventConvolution;
+    const { kernel, stride, padding, inputChannels } = loaded.geometry;
+    const { steps, height, width } = input.shape;
+    const shape = convolvedShape(input.shape, loaded.geometry);
+    const weights = this.weights(loaded, 'dense');
+    const target = this.allocate(shape);
+    let source = this.joined(input);
+    let pixelBytes = strideOf(inputChannels) * 4;
+    let rows = height;
+    let columns = width;
+    let surrounded: number | undefined;
+    if (kernel > 1 || padding > 0) {
+      rows += 2 * padding;
+      columns += 2 * padding;
+      surrounded = this.heap.allocate(steps * rows * columns * inputChannels * 4);
+      this.kernels.surround(source, steps, height, width, inputChannels, pixelBytes, padding, surrounded);
+      source = surrounded;
+      pixelBytes = inputChannels * 4;
+    }
+    this.kernels.denseConvolution(
+      source, rows * columns * pixelBytes, columns * pixelBytes, pixelBytes, steps,
+      kernel, kernel * inputChannels, stride, shape.height, shape.width,
+      weights, loaded.bias, strideOf(shape.channels), target, strideOf(shape.channels) * 4,
+      this.places, denseChunkPixels,
+    );
+    if (surrounded !== undefined) this.heap.release(surrounded);
+    return stored(shape, target);
+  }
+
+  spikingConvolution(input: Spikes, convolution: Convolution): Signal {
+    const { loaded } = convolution as EventConvolution;
+    const { lists } = input as EventSpikes;
+    lists.owners++;
+    loaded.owners++;
+    const shape = convolvedShape(input.shape, loaded.geometry);
+    const { channels, steps } = shape;
+    return signal(shape, [{ channels, steps, owners: 1, content: { kind: 'pending', lists, convolution: loaded } }]);
+  }
+
+  leakyIntegrateAndFire(input: Signal, steps: number, { decay, threshold }: NeuronParameters, record: boolean) {
+    const shape = { ...input.shape, steps };
+    const { parts } = input as EventSignal;
+    const pixels = shape.height * shape.width;
+    const sources = parts.map((part) => this.materialised(part, shape));
+    // Lists are written 8 channels at a time, from wherever their end is.
+    const listBytes = (Math.ceil(shape.channels / 8) * 8 + 8) * 2;
+    const places = (steps + 1) * pixels;
+    const address = this.heap.allocate(places * (listBytes + 4));
+    const lists: SpikeLists = { address, counts: address + places * listBytes, listBytes, shape, owners: 1 };
+    const membrane = record ? this.allocate(shape) : 0;
+    let firstChannel = 0;
+    parts.forEach((part, index) => {
+      const pixelBytes = strideOf(part.channels) * 4;
+      this.kernels.leakyIntegrateAndFire(
+        sources[index] ?? 0, part.steps === 1 ? 0 : pixels * pixelBytes, pixelBytes, pixels, steps, part.channels,
+        decay, threshold,
+        membrane, strideOf(shape.channels) * 4,
+        address, listBytes, lists.counts, firstChannel,
+      );
+      firstChannel += part.channels;
+    });
+    const spikes: EventSpikes = { kind: 'spikes', shape, lists };
+    return { spikes, membrane: record ? stored(shape, membrane) : undefined };
+  }
+
+  leakySilu(input: Signal, steps: number, { decay }: NeuronParameters): Signal {
+    const shape = { ...input.shape, steps };
+    const values = valuesPerStep(shape);
+    const source = this.joined(input);
+    const target = this.allocate(shape);
+    this.kernels.leakySilu(source, input.shape.steps === 1 ? 0 : values * 4, values, steps, decay, target);
+    return stored(shape, target);
+  }
+
+  carryOver(last: Signal, neuron: 'lif' | 'silu', { decay, threshold }: NeuronParameters): Signal {
+    const shape = { ...last.shape, steps: 1 };
+    const values = valuesPerStep(shape);
+    const source = this.joined(last) + (last.shape.steps - 1) * values * 4;
+    const target = this.allocate(shape);
+    const from = this.floats(source, values);
+    const to = this.floats(target, values);
+    for (let index = 0; index < values; index++) {
+      const v = from[index] ?? 0;
+      to[index] = neuron === 'silu' ? decay * v * (1 - v) : v > threshold ? 0 : decay * v;
+    }
+    return stored(shape, target);
+  }
+
+  addCarried(input: Signal, steps: number, carried: Signal): Signal {
+    const shape = { ...input.shape, steps };
+    const values = valuesPerStep(shape);
+    const source = this.joined(input);
+    const left = this.joined(carried);
+    const target = this.allocate(shape);
+    this.kernels.add(source, left, values, target);
+    for (let step = 1; step < steps; step++) {
+      const from = input.shape.steps === 1 ? source : source + step * values * 4;
+      this.floats(target + step * values * 4, values).set(this.floats(from, values));
+    }
+    return stored(shape, target);
+  }
+
+  relu(input: Signal): Signal {
+    const source = this.joined(input);
+    const target = this.allocate(input.shape);
+    this.kernels.relu(source, input.shape.steps * valuesPerStep(input.shape), target);
+    return stored(input.shape, target);
+  }
+
+  maxPool(input: Signal, size: number): Signal {
+    const { height, width } = input.shape;
+    const shape = { ...input.shape, height: Math.floor(height / size), width: Math.floor(width / size) };
+    return this.fromParts(input, shape, (part, target, pixelBytes) => {
+      if (part.content.kind === 'pending') {
+        this.convolve(part.content, target, pixelBytes, { pool: size });
+        return;
+      }
+      const bytes = strideOf(part.channels) * 4;
+      this.kernels.maxPool(part.content.address, bytes, part.steps, height, width, size, bytes, target, pixelBytes);
+    });
+  }
+
+  upsample(input: Signal): Signal {
+    const { height, width } = input.shape;
+    return this.fromParts(input, { ...input.shape, height: height * 2, width: width * 2 }, (part, target, pixelBytes) => {
+      const source = this.materialised(part, input.shape);
+      const bytes = strideOf(part.channels) * 4;
+      this.kernels.upsample(source, bytes, part.steps, height, width, bytes, target, pixelBytes);
+    });
+  }
+
+  concatenate(inputs: readonly Signal[]): Signal {
+    const [first] = inputs;
+    if (!first) throw new RangeError('Nothing to concatenate.');
+    const parts = (inputs as readonly EventSignal[]).flatMap((input) => input.parts);
+    for (const part of parts) part.owners++;
+    const result = signal(
+      {
+        ...first.shape,
+        steps: Math.max(...inputs.map((input) => input.shape.steps)),
+        channels: inputs.reduce((sum, input) => sum + input.shape.channels, 0),
+      },
+      parts,
+    );
+    if (parts.slice(0, -1).some(({ channels }) => channels % 4 !== 0)) this.joined(result);
+    return result;
+  }
+
+  add(a: Signal, b: Signal): Signal {
+    const shape = { ...a.shape, steps: Math.max(a.shape.steps, b.shape.steps) };
+    const stepBytes = valuesPerStep(shape) * 4;
+    const pending = pendingOf(a, shape.steps) ?? pendingOf(b, shape.steps);
+    if (pending) {
+      const other = pendingOf(a, shape.steps) ? b : a;
+      const addend = { address: this.joined(other), stepBytes: other.shape.steps === 1 ? 0 : stepBytes };
+      const target = this.allocate(shape);
+      this.convolve(pending, target, strideOf(shape.channels) * 4, { addend });
+      return stored(shape, target);
+    }
+    const first = this.joined(a);
+    const second = this.joined(b);
+    const target = this.allocate(shape);
+    for (let step = 0; step < shape.steps; step++) {
+      const offset = step * stepBytes;
+      this.kernels.add(
+        first + (a.shape.steps === 1 ? 0 : offset),
+        second + (b.shape.steps === 1 ? 0 : offset),
+        stepBytes / 4,
+        target + offset,
+      );
+    }
+    return stored(shape, target);
+  }
+
+  meanOverSteps(input: Signal): Signal {
+    return this.mean(input, input.shape.steps, 'last');
+  }
+
+  runningMean(input: Signal, steps: number): Signal {
+    return this.mean(input, steps, 'all');
+  }
+
+  countSpikes(input: Spikes): Signal {
+    const { counts, shape } = (input as EventSpikes).lists;
+    const pixels = shape.height * shape.width;
+    const sum = (step: number): number => this.kernels.sumCounts(counts + step * pixels * 4, pixels);
+    const always = sum(shape.steps);
+    const perStep = Float32Array.from({ length: shape.steps }, (_, step) => sum(step) + always);
+    return this.input(perStep, { steps: shape.steps, height: 1, width: 1, channels: 1 });
+  }
+
+  read(values: readonly (Signal | Spikes)[]): Promise<Float32Array[]> {
+    return Promise.resolve(values.map((value) => (value.kind === 'spikes' ? this.readSpikes(value) : this.readSignal(value))));
+  }
+
+  release(value: Signal | Spikes | Convolution): void {
+    if (value.kind === 'convolution') this.disownConvolution((value as EventConvolution).loaded);
+    else if (value.kind === 'spikes') this.disownLists((value as EventSpikes).lists);
+    else for (const part of (value as EventSignal).parts) this.disownPart(part);
+  }
+
+  private readSpikes(value: Spikes): Float32Array {
+    const { address, counts, listBytes, shape } = (value as EventSpikes).lists;
+    const size = elementCount(shape);
+    const target = this.heap.allocate(size * 4);
+    this.floats(target, size).fill(0);
+    const pixels = shape.height * shape.width;
+    for (let step = 0; step < shape.steps; step++) {
+      for (const list of [step, shape.steps]) {
+        const places = list * pixels;
+        const to = target + step * pixels * shape.channels * 4;
+        this.kernels.spread(address + places * listBytes, listBytes, counts + places * 4, pixels, shape.channels, to);
+      }
+    }
+    const result = this.floats(target, size).slice();
+    this.heap.release(target);
+    return result;
+  }
+
+  private readSignal(value: Signal): Float32Array {
+    const { channels, steps } = value.shape;
+    const stride = strideOf(channels);
+    const source = this.joined(value);
+    const values = this.floats(source, steps * valuesPerStep(value.shape));
+    if (stride === channels) return values.slice();
+    const result = new Float32Array(elementCount(value.shape));
+    for (let pixel = 0; pixel * channels < result.length; pixel++) {
+      result.set(values.subarray(pixel * stride, pixel * stride + channels), pixel * channels);
+    }
+    return result;
+  }
+
+  private mean(input: Signal, steps: number, wanted: 'all' | 'last'): Signal {
+    const shape = { ...input.shape, steps: wanted === 'all' ? steps : 1 };
+    const values = valuesPerStep(shape);
+    const source = this.joined(input);
+    const target = this.allocate(shape);
+    this.kernels.runningMean(source, input.shape.steps === 1 ? 0 : values * 4, values, steps, Number(wanted === 'all'), target);
+    return stored(shape, target);
+  }
+
+  private convolve(
+    { lists, convolution }: PendingConvolution,
+    target: number,
+    targetPixelBytes: number,
+    after: { pool?: number; addend?: { address: number; stepBytes: number } },
+  ): void {
+    const { geometry, bias } = convolution;
+    const { kernel, stride, padding, inputChannels, outputChannels } = geometry;
+    const { height, width } = convolvedShape(lists.shape, geometry);
+    const pool = after.pool ?? 1;
+    const weights = this.weights(convolution, 'spiking');
+    const large = packedLength(geometry, 'spiking') * 4 > largeWeightsBytes;
+    const capacity = Math.max(large ? largeRowsCapacity : smallRowsCapacity, kernel * kernel * inputChannels * pool * pool);
+    const rows = this.gatheringSpace(capacity);
+    const targetStride = strideOf(outputChannels) * 4;
+    const { address, listBytes, counts, shape } = lists;
+    const run = (
+      first: number, steps: number, start: number, startPixelBytes: number, to: number, toPixelBytes: number, separate: number,
+      addend: { address: number; stepBytes: number } | undefined,
+    ): void => {
+      const places = first * shape.height * shape.width;
+      this.kernels.spikingConvolution(
+        address + places * listBytes, listBytes, counts + places * 4, steps, shape.height, shape.width, inputChannels,
+        kernel, stride, padding, height, width, pool,
+        weights, start, startPixelBytes, strideOf(outputChannels), to, toPixelBytes, separate,
+        addend?.address ?? 0, addend?.stepBytes ?? 0, targetStride,
+        rows, capacity, this.places, spikingChunkPixels,
+      );
+    };
+    if (shape.steps === 1) {
+      run(0, 1, bias, 0, target, targetPixelBytes, 0, after.addend);
+      return;
+    }
+    // What fires at every step is added once, and every step goes on from there.
+    const always = this.heap.allocate(height * width * targetStride + blockBytes);
+    run(shape.steps, 1, bias, 0, always, targetStride, 1, undefined);
+    run(0, shape.steps, always, targetStride, target, targetPixelBytes, 0, after.addend);
+    this.heap.release(always);
+  }
+
+  private gatheringSpace(capacity: number): number {
+    if (!this.rows || this.rows.capacity < capacity) {
+      if (this.rows) this.heap.release(this.rows.address);
+      this.rows = undefined;
+      // Lists are copied 16 numbers at a time.
+      this.rows = { address: this.heap.allocate((capacity + 16) * 4), capacity };
+    }
+    return this.rows.address;
+  }
+
+  private weights(convolution: LoadedConvolution, layout: WeightLayout): number {
+    const { geometry, weights } = convolution;
+    if (weights.layout === layout) return weights.address;
+    let plain: Float32Array;
+    if (weights.layout === undefined) plain = weights.values;
+    else {
+      // The network ran as an SNN and now runs as an ANN, or the other way round.
+      plain = unpackWeights(this.floats(weights.address, packedLength(geometry, weights.layout)), geometry, weights.layout);
+      this.heap.release(weights.address);
+    }
+    const length = packedLength(geometry, layout);
+    const address = this.heap.allocate(length * 4);
+    packWeights(plain, geometry, layout, this.floats(address, length));
+    convolution.weights = { layout, address };
+    return address;
+  }
+
+  /** Writes every part into its channels of one new signal, and repeats it over the steps where it has only one. */
+  private fromParts(input: Signal, shape: FeatureShape, write: (part: Part, target: number, pixelBytes: number) => void): Signal {
+    const address = this.allocate(shape);
+    const pixels = shape.height * shape.width;
+    const pixelBytes = strideOf(shape.channels) * 4;
+    let target = address;
+    for (const part of (input as EventSignal).parts) {
+      write(part, target, pixelBytes);
+      for (let step = part.steps; step < shape.steps; step++) {
+        this.kernels.copyChannels(target, pixelBytes, pixels, part.channels * 4, target + step * pixels * pixelBytes, pixelBytes);
+      }
+      target += part.channels * 4;
+    }
+    return stored(shape, address);
+  }
+
+  /** Where the signal lies as one part; it stays like this. */
+  private joined(input: Signal): number {
+    const source = input as EventSignal;
+    const [only] = source.parts;
+    if (only && source.parts.length === 1) return this.materialised(only, input.shape);
+    const { height, width } = input.shape;
+    const joined = this.fromParts(input, input.shape, (part, target, pixelBytes) => {
+      const from = this.materialised(part, input.shape);
+      this.kernels.copyChannels(from, strideOf(part.channels) * 4, part.steps * height * width, part.channels * 4, target, pixelBytes);
+    }) as EventSignal;
+    for (const part of source.parts) this.disownPart(part);
+    source.parts = joined.parts;
+    return this.joined(source);
+  }
+
+  /** Where the part lies; a convolution that was put off is done now. */
+  private materialised(part: Part, { height, width }: FeatureShape): number {
+    const { content } = part;
+    if (content.kind === 'stored') return content.address;
+    const { channels, steps } = part;
+    const address = this.allocate({ steps, height, width, channels });
+    this.convolve(content, address, strideOf(channels) * 4, {});
+    part.content = { kind: 'stored', address };
+    this.disownPending(content);
+    return address;
+  }
+
+  private allocate(shape: FeatureShape): number {
+    return this.heap.allocate(shape.steps * valuesPerStep(shape) * 4);
+  }
+
+  private floats(address: number, length: number): Float32Array {
+    return this.heap.floats.subarray(address / 4, address / 4 + length);
+  }
+
+  private disownPart(part: Part): void {
+    part.owners--;
+    if (part.owners > 0) return;
+    if (part.content.kind === 'stored') this.heap.release(part.content.address);
+    else this.disownPending(part.content);
+  }
+
+  private disownPending({ lists, convolution }: PendingConvolution): void {
+    this.disownLists(lists);
+    this.disownConvolution(convolution);
+  }
+
+  private disownLists(lists: SpikeLists): void {
+    lists.owners--;
+    if (lists.owners === 0) this.heap.release(lists.address);
+  }
+
+  private disownConvolution(convolution: LoadedConvolution): void {
+    convolution.owners--;
+    if (convolution.owners > 0) return;
+    this.heap.release(convolution.bias);
+    if (convolution.weights.layout !== undefined) this.heap.release(convolution.weights.address);
+  }
+}
+
+function signal(shape: FeatureShape, parts: Part[]): Signal {
+  const value: EventSignal = { kind: 'signal', shape, parts };
+  return value;
+}
+
+function stored(shape: FeatureShape, address: number): Signal {
+  const { channels, steps } = shape;
+  return signal(shape, [{ channels, steps, owners: 1, content: { kind: 'stored', address } }]);
+}
+
+/** The convolution that the whole signal waits for, if it has as many steps as wanted. */
+function pendingOf(value: Signal, steps: number): PendingConvolution | undefined {
+  const { parts, shape } = value as EventSignal;
+  const [part] = parts;
+  if (parts.length !== 1 || part?.content.kind !== 'pending' || shape.steps !== steps) return undefined;
+  return part.content;
+}
+
+function strideOf(channels: number): number {
+  return Math.ceil(channels / 4) * 4;
+}
+
+function valuesPerStep({ height, width, channels }: FeatureShape): number {
+  return height * width * strideOf(channels);
+}
