@@ -1,9 +1,11 @@
+import fc from 'fast-check';
 import { AppError } from '../../base/errors';
 import { quietTask } from '../../base/progress';
 import { seededRandom, type Random } from '../../base/random';
 import { EventColumns, type Events } from './events';
+import type { StreamDecoder } from './byteSource';
 import { openRecording } from './open';
-import type { RecordingFile } from './source';
+import { skippedKinds, Tally, type Format, type RecordingFile, type SkippedKind } from './source';
 
 /** What the tests of the readers share. */
 
@@ -28,6 +30,40 @@ export async function readAll(file: RecordingFile, table?: Parameters<typeof ope
     for (const row of rowsOf(events).slice(from, to)) rows.push(row);
   });
   return { rows, recording };
+}
+
+/** A file of a header in letters and of further bytes. */
+export function fileOf(header: string, ...parts: (ArrayLike<number> & Iterable<number>)[]): Uint8Array<ArrayBuffer> {
+  return new Uint8Array([...new TextEncoder().encode(header), ...parts.flatMap((part) => [...part])]);
+}
+
+/** Bytes behind a header: any, since a decoder must treat nonsense alike too, wherever it is cut. */
+export const streamBytes = fc.uint8Array({ maxLength: 400 });
+export const pieceLengths = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 8 });
+
+/** What a stream's decoder makes of a file whose bytes arrive in pieces of the given lengths, over and over. */
+export async function decodeInPieces(format: Format, bytes: Uint8Array<ArrayBuffer>, name: string, lengths: readonly number[]): Promise<{ rows: EventRow[]; counts: Partial<Record<SkippedKind, number>> }> {
+  const { source } = await format.open({ blob: new Blob([bytes]), name }, bytes, {}, quietTask);
+  let { done, decoder } = source.start as { done: number; decoder: StreamDecoder };
+  const rows: EventRow[] = [];
+  const tally = new Tally();
+  let end = done;
+  for (let piece = 0; done < bytes.length && end < bytes.length; piece++) {
+    end = Math.min(end + Math.max(lengths[piece % lengths.length] ?? 1, 1), bytes.length);
+    // What is decoded twice from one place must give the same: a recording is indexed once and read again later.
+    const again = decoder.clone();
+    const [first, second] = [new EventColumns(), new EventColumns()];
+    // Once from the front of memory of its own, and once from wherever the bytes lie: words there may not be aligned.
+    const used = decoder.decode(bytes.slice(done, end), end === bytes.length, first, tally);
+    again.decode(bytes.subarray(done, end), end === bytes.length, second, new Tally());
+    if (JSON.stringify(rowsOf(first)) !== JSON.stringify(rowsOf(second))) throw new Error(`Reading again from byte ${done} gives other events.`);
+    for (const row of rowsOf(first)) rows.push(row);
+    done += used;
+    decoder = again;
+  }
+  tally.add('truncated', bytes.length - done);
+  const kinds = Object.keys(skippedKinds) as SkippedKind[];
+  return { rows, counts: Object.fromEntries(kinds.filter((kind) => tally.counts.has(kind)).map((kind) => [kind, tally.counts.get(kind)])) };
 }
 
 /** Damage of the kinds that files meet: flipped bits, cut ends, repeated, lost and foreign stretches, runs of ones, lengths that lie. */
