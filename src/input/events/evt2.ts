@@ -1,6 +1,6 @@
 import { ByteSource, type StreamDecoder } from './byteSource';
 import type { EventColumns } from './events';
-import { evtVersion, readCommentHeader, sensorOf } from './rawHeader';
+import { endianness, evtVersion, readCommentHeader, sensorOf } from './rawHeader';
 import type { Format, Tally } from './source';
 import { alignedWords } from './words';
 
@@ -17,7 +17,9 @@ export const evt2: Format = {
   open({ blob }, head) {
     const header = readCommentHeader(head);
     const isVectors = evtVersion(header) === '2.1';
-    const decoder = isVectors ? new Evt21Decoder(hasSwappedHalves(head.subarray(header.dataOffset))) : new Evt2Decoder();
+    const order = endianness(header);
+    const isSwapped = order === undefined ? hasSwappedHalves(head.subarray(header.dataOffset)) : order === 'legacy';
+    const decoder = isVectors ? new Evt21Decoder(isSwapped) : new Evt2Decoder();
     return Promise.resolve({
       format: isVectors ? 'Prophesee RAW EVT 2.1' : 'Prophesee RAW EVT 2.0',
       sensor: sensorOf(header),
@@ -138,7 +140,7 @@ class Evt21Decoder extends TimeHighDecoder {
   }
 }
 
-/** Older files store the word with its type first. Time words come often: their type is an 8, and their other half is empty. */
+/** Some sensors (IMX636) send the half with the type first. Time words come often: their type is an 8, and their other half is empty. */
 function hasSwappedHalves(data: Uint8Array): boolean {
   const words = alignedWords(data, Math.min(data.length >>> 3, 2048) * 2);
   let second = 0;

@@ -1,21 +1,22 @@
 import type { Size } from '../../base/geometry';
 import { maximumSensorSide } from './source';
 
-/** The text in front of Prophesee's files: lines that begin with `%`. */
+/** The text in front of Prophesee's files: lines that begin with a percent sign and a space. */
 export interface CommentHeader {
   lines: string[];
   /** Where the data begins. */
   dataOffset: number;
 }
 
-/** Lines of a header are short; a longer one is data that happens to begin with `%`. */
+/** Lines of a header are short; a longer one is data that happens to begin like one. */
 const maximumLineBytes = 4096;
 
 export function readCommentHeader(head: Uint8Array): CommentHeader {
   const lines: string[] = [];
   let offset = 0;
   const decoder = new TextDecoder('latin1');
-  while (head[offset] === 0x25) {
+  // The space matters: without `% end`, the first byte of the data may be a percent sign.
+  while (head[offset] === 0x25 && head[offset + 1] === 0x20) {
     const end = head.indexOf(0x0a, offset);
     if (end < 0 || end - offset > maximumLineBytes) break;
     const line = decoder.decode(head.subarray(offset + 1, end)).trim();
@@ -43,7 +44,7 @@ export function believableSize(width: number, height: number): Size | undefined 
 
 /** Sensors by name or generation, for headers that name no size. */
 const knownSensors: readonly [pattern: RegExp, size: Size][] = [
-  [/genx320/i, { width: 320, height: 320 }],
+  [/gen_?x?320/i, { width: 320, height: 320 }],
   [/imx636|gen_?4/i, { width: 1280, height: 720 }],
   [/gen_?3/i, { width: 640, height: 480 }],
 ];
@@ -55,9 +56,14 @@ export function sensorOf(header: CommentHeader): Size | undefined {
     Number(headerValue(header, new RegExp(`(?:^|;)\\s*${name}[\\s=]+(\\d+)`, 'i')) ?? headerValue(header, new RegExp(`^format.*;${name}=(\\d+)`, 'i')));
   const named = geometry ? believableSize(Number(geometry[1]), Number(geometry[2])) : believableSize(side('width'), side('height'));
   if (named) return named;
-  const generation = headerValue(header, /^(?:sensor_)?generation\s+(\d)/i);
+  const generation = headerValue(header, /^(?:sensor_)?generation\s+(\d+)/i);
   const text = generation === undefined ? header.lines.filter((line) => /^(plugin_name|sensor_name|sensor)\b/i.test(line)).join(' ') : `gen${generation}`;
   return knownSensors.find(([pattern]) => pattern.test(text))?.[1];
+}
+
+/** `format EVT21;height=720;width=1280;endianness=legacy`: how the 64-bit words are stored, where the header says it. */
+export function endianness(header: CommentHeader): string | undefined {
+  return headerValue(header, /^format.*;endianness=(\w+)/i)?.toLowerCase();
 }
 
 /** `evt 3.0`, `format EVT3;...`, `EVT2.1`: the version, "2", "2.1" or "3". */
