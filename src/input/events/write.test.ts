@@ -55,6 +55,16 @@ describe.each(writableFormatIds)('%s', (format) => {
     else expect(opened.sensor).toEqual(sensor);
   });
 
+  it('undoes the overflows of its clock', async () => {
+    // The last time that fits into the clock, for each of them, and gaps across it.
+    for (const start of [2 ** 24 - 1, 2 ** 32 - 1, ...(format === 'dat' ? [] : [2 ** 34 - 1])]) {
+      const first = format === 'evt3' ? start % 2 ** 24 : start;
+      const rows = [0, 1, 2, 70, 5_000, 5_000, 9_000_000, 60_000_000].map((after, index): EventRow => [first + after, index, 7, 1]);
+      const { rows: read } = await readAll({ blob: await written(format, rows), name: names[format] });
+      expect(read).toEqual(rows);
+    }
+  });
+
   it('an empty recording can be written', async () => {
     const blob = await written(format, []);
     expect(blob.size).toBeGreaterThan(0);
@@ -67,4 +77,26 @@ describe.each(writableFormatIds)('%s', (format) => {
     expect(read.length).toBeGreaterThanOrEqual(198);
     expect(read.slice(0, 198)).toEqual(rows.slice(0, 198));
   });
+});
+
+it.each(['evt2', 'evt3'] as const)('%s has no room for a sensor of more than 2048 pixels a side', (format) => {
+  expect(() => openWriter(format, { width: 2049, height: 480 }, 0, () => undefined)).toThrow(expect.objectContaining({ code: 'input/unsupported' }));
+});
+
+it('in the EVT formats a time before the one already written becomes that one', async () => {
+  const rows: EventRow[] = [
+    [-5, 1, 2, 1],
+    [100, 3, 4, 0],
+    [90, 5, 6, 1],
+  ];
+  for (const format of ['evt2', 'evt3'] as const) {
+    const { rows: read } = await readAll({ blob: await written(format, rows), name: names[format] });
+    expect(read.map(([t]) => t)).toEqual([0, 100, 100]);
+  }
+});
+
+it('a NumPy file with another number of events than its header promises is no success', async () => {
+  const writer = openWriter('npy', sensor, 3, () => undefined);
+  await writer.write(eventsOf([[1, 2, 3, 1]]), 0, 1);
+  await expect(writer.end()).rejects.toMatchObject({ code: 'internal' });
 });

@@ -1,3 +1,4 @@
+import { AppError } from '../../base/errors';
 import type { WritableFormatId } from '../../base/eventOptions';
 import type { Size } from '../../base/geometry';
 import type { Events } from './events';
@@ -5,20 +6,36 @@ import type { Events } from './events';
 /**
  * Writers of recordings, piece by piece. Events are taken in the order in which they come.
  *
- * Clocks of the binary formats have few bits: DAT's 32, EVT 2.0's 34, EVT 3.0's 24. In DAT what lies above them is lost; in the EVT
- * formats overflows are written so that a reader counts them, up to 64 between two events, and a time that lies before the one
- * already written is written as that one.
+ * Times are rounded to microseconds. Clocks of the binary formats have few bits: DAT's 32, EVT 2.0's 34, EVT 3.0's 24. In DAT what
+ * lies above them is lost, but a reader counts the overflows that follow the first event where no gap is longer than half a clock; in
+ * the EVT formats overflows are written so that a reader counts them, up to 64 between two events, and a time that lies before the one
+ * already written, or before 0, is written as that one, or as 0. A DAT file cannot hold times before 0 either: they wrap.
  */
 export interface RecordingWriter {
   /** The events `from` to `to - 1`. */
   write(events: Events, from: number, to: number): Promise<void>;
+  /** @throws AppError `internal` where a NumPy header promised another number of events */
   end(): Promise<void>;
 }
 
 export type ByteSink = (bytes: Uint8Array<ArrayBuffer>) => void | Promise<void>;
 
-/** @param total how many events will be written, which a NumPy header must know beforehand */
+/** The EVT formats have 11 bits for a column or row. */
+const largestSides: Partial<Record<WritableFormatId, number>> = { evt2: 2048, evt3: 2048 };
+
+/**
+ * @param total how many events will be written, which a NumPy header must know beforehand
+ * @throws AppError `input/unsupported` where the format has no room for the sensor's coordinates
+ */
 export function openWriter(format: WritableFormatId, sensor: Size, total: number, sink: ByteSink): RecordingWriter {
+  const largest = largestSides[format] ?? Infinity;
+  if (sensor.width > largest || sensor.height > largest) {
+    throw new AppError(
+      'input/unsupported',
+      `A sensor of ${sensor.width} x ${sensor.height} pixels does not fit into this format, which ends at ${largest}.`,
+      'Save the recording as DAT, npy or CSV.',
+    );
+  }
   return new PieceWriter(encoders[format](sensor, total), sink);
 }
 
@@ -28,6 +45,8 @@ interface Encoder {
   readonly bytesPerEvent: number;
   /** Writes the events into `target` and returns how many bytes that took. */
   encode(events: Events, from: number, to: number, target: DataView<ArrayBuffer>): number;
+  /** Called after the last event. */
+  end?(): void;
 }
 
 /** Events encoded at once: bounds the memory, whatever the recording's length. */
@@ -54,6 +73,7 @@ class PieceWriter implements RecordingWriter {
 
   async end(): Promise<void> {
     await this.begin();
+    this.encoder.end?.();
   }
 
   private async begin(): Promise<void> {
@@ -87,7 +107,7 @@ class DatEncoder implements Encoder {
 
   encode(events: Events, from: number, to: number, target: DataView<ArrayBuffer>): number {
     for (let index = from, at = 0; index < to; index++, at += 8) {
-      target.setUint32(at, (events.t[index] ?? 0) % 2 ** 32, true);
+      target.setUint32(at, Math.round(events.t[index] ?? 0) % 2 ** 32, true);
       target.setUint32(at + 4, ((events.x[index] ?? 0) & 0x3fff) | (((events.y[index] ?? 0) & 0x3fff) << 14) | ((events.p[index] ?? 0) << 28), true);
     }
     return (to - from) * 8;
@@ -255,6 +275,8 @@ function vectorEnd({ t, x, y, p }: Events, from: number, to: number): number {
 
 class NpyEncoder implements Encoder {
   readonly bytesPerEvent = 13;
+  private written = 0;
+
   constructor(private readonly total: number) {}
 
   header(): Uint8Array<ArrayBuffer> {
@@ -268,7 +290,13 @@ class NpyEncoder implements Encoder {
       target.setUint16(at + 10, events.y[index] ?? 0, true);
       target.setUint8(at + 12, events.p[index] ?? 0);
     }
+    this.written += to - from;
     return (to - from) * 13;
+  }
+
+  end(): void {
+    if (this.written === this.total) return;
+    throw new AppError('internal', `The header of the NumPy file promises ${this.total} events, and ${this.written} were written.`, 'Save the recording again.');
   }
 }
 
