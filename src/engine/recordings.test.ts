@@ -1,6 +1,7 @@
 import { openAsBlob } from 'node:fs';
 import { resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { nodeBackend } from '../../e2e/kernels';
 import { defaultSimulatorSettings } from '../base/eventOptions';
 import { matchBoxes } from '../base/matchBoxes';
 import { quietTask } from '../base/progress';
@@ -42,7 +43,7 @@ function frameOf(recording: RecordingRef, change: Partial<EventsFrame> = {}): Ev
 let backend: Backend;
 let session: Session;
 beforeAll(async () => {
-  backend = await openBackend({ preference: 'wasm', wasmPaths: undefined, avoid: [] });
+  backend = await openBackend(nodeBackend('event'));
   session = new Session(backend, surroundings);
   await session.load({ slot: 'snn', source: { kind: 'shipped', name: 'nmnist-scenes' } }, quietTask);
 });

@@ -5,6 +5,7 @@ import { goldenCases } from '../../e2e/golden';
 import { nodeBackend } from '../../e2e/kernels';
 import { quietTask } from '../base/progress';
 import { openCheckpoint } from '../checkpoint/open';
+import { openBackend } from '../tensor/backend';
 import { Network, trainedNeuron, type CarriedMembranes, type NetworkRun } from './network';
 
 const folder = goldenCases().find(({ name }) => name === 'resnet34-cat-64')?.folder;
@@ -17,7 +18,7 @@ const slices = Float32Array.from({ length: 5 * area }, (_, index) => Math.abs(Ma
 describe.each(['reference', 'wasm', 'event'] as const)('membranes carried from one run to the next, on %s', (preference) => {
   it('make two runs one', async () => {
     if (folder === undefined) throw new Error('The golden case of the repository is missing.');
-    const backend = await nodeBackend(preference);
+    const backend = await openBackend(nodeBackend(preference));
     const network = await Network.load(await openCheckpoint(await openAsBlob(resolve(folder, 'checkpoint.pt')), quietTask), backend.operations, quietTask);
     const record = new Set(network.graph.layers.map(({ index }) => index));
     const run = (first: number, steps: number, from: CarriedMembranes | undefined): Promise<NetworkRun> =>
