@@ -44,6 +44,21 @@ describe('a pixel', () => {
     expect(fast.count).toBe(2);
   });
 
+  it('sends as many OFF events as ON events when its luminance comes back, whatever the thresholds add up to', () => {
+    // Sums of 0.2 are not exact: without a tolerance, one in fourteen of these pairs lacks its last event.
+    for (let dark = 20; dark < 256; dark += 3) {
+      for (let bright = dark + 20; bright < 256; bright += 7) {
+        const events = film(one, exact, [
+          [0, [dark]],
+          [1000, [bright]],
+          [2000, [dark]],
+        ]);
+        const polarities = rowsOf(events).map(([, , , p]) => p);
+        expect(polarities.filter((p) => p === 0)).toHaveLength(polarities.filter((p) => p === 1).length);
+      }
+    }
+  });
+
   it('in the dark follows a straight line and not the logarithm', () => {
     expect(logLuminance(0)).toBe(0);
     expect(logLuminance(10)).toBeCloseTo(Math.log(20) / 2, 10);
@@ -81,6 +96,10 @@ describe('noise', () => {
     const events = film(size, { ...exact, leakRateHz: 2 }, still(21));
     expect(events.count).toBe(4096 * 4);
     expect(rowsOf(events).every(([, , , p]) => p === 1)).toBe(true);
+    // Pixels leak independently of each other, each four times at the same place of its period: a tenth of the period holds 1638
+    // events, and five deviations of four times a binomial count of 4096 pixels are 384.
+    const inTenth = Array.from({ length: 10 }, (_, tenth) => rowsOf(events).filter(([t = 0]) => Math.floor((t % 500_000) / 50_000) === tenth).length);
+    for (const count of inTenth) expect(Math.abs(count - 1638)).toBeLessThan(384);
   });
 
   it('of the light comes at its rate, in both polarities, and less in the light', () => {
@@ -91,6 +110,28 @@ describe('noise', () => {
     expect(Math.abs(on - dark.count / 2)).toBeLessThan(230);
     const light = film(size, { ...exact, shotNoiseRateHz: 1 }, Array.from({ length: 21 }, (_, index) => [index * 100_000, new Uint8Array(4096).fill(255)] as const));
     expect(Math.abs(light.count - 2048)).toBeLessThan(227);
+  });
+
+  it('of the light comes at its rate where the scene sends events too', () => {
+    // Every pixel crosses its threshold once in each interval, near its end.
+    const blinking = Array.from({ length: 21 }, (_, index) => [index * 100_000, new Uint8Array(4096).fill(index % 2 === 0 ? 4 : 0)] as const);
+    const settings = { ...exact, onThreshold: 0.5, offThreshold: 0.5 };
+    const crossings = film(size, settings, blinking).count;
+    expect(crossings).toBe(4096 * 20);
+    const noise = film(size, { ...settings, shotNoiseRateHz: 1 }, blinking).count - crossings;
+    expect(Math.abs(noise - 8192)).toBeLessThan(453);
+  });
+
+  it('keeps to the refractory time together with the events of the scene', () => {
+    const blinking = Array.from({ length: 21 }, (_, index) => [index * 10_000, new Uint8Array(4096).fill(index % 2 === 0 ? 200 : 20)] as const);
+    const events = film(size, { ...exact, refractoryUs: 3000, shotNoiseRateHz: 50, leakRateHz: 10 }, blinking);
+    const last = new Map<number, number>();
+    let shortest = Infinity;
+    for (const [t = 0, x = 0, y = 0] of rowsOf(events)) {
+      shortest = Math.min(shortest, t - (last.get(y * 64 + x) ?? -Infinity));
+      last.set(y * 64 + x, t);
+    }
+    expect(shortest).toBeGreaterThanOrEqual(3000);
   });
 });
 
