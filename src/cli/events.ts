@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, writeFile, type FileHandle } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { AppError } from '../base/errors';
@@ -82,11 +82,13 @@ async function convert(args: string[]): Promise<void> {
   const recording = await openPath(from, task);
   await recording.scan(task);
   const { sensor, events } = recording.summary;
-  const file = await open(to, 'w');
+  // A format that cannot hold the recording says so before the file is touched.
+  let file: FileHandle | undefined;
+  const writer = openWriter(format, sensor, events, async (bytes) => {
+    await file?.writeFile(bytes);
+  });
+  file = await open(to, 'w');
   try {
-    const writer = openWriter(format, sensor, events, async (bytes) => {
-      await file.writeFile(bytes);
-    });
     await recording.visit(-Infinity, Infinity, task, (piece, first, end) => writer.write(piece, first, end));
     await writer.end();
   } finally {

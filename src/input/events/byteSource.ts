@@ -15,7 +15,7 @@ export interface StreamDecoder {
 }
 
 /** Bytes read at once: long enough for full speed, short enough that a jump decodes little that nobody wants. */
-export const pieceBytes = 1 << 20;
+export const pieceBytes = 1 << 18;
 /** A packet that wants more than this at once is taken for damage. */
 export const maximumPacketBytes = 32 << 20;
 
