@@ -73,7 +73,7 @@ const denseChunkPixels = 64;
 
 /**
  * The operations on the CPU with a cost that follows the spikes: spikes are lists of channels, and a convolution adds
- * the weight rows of what is on the lists (src/decisions/0007-event-driven-engine.md). A convolution of spikes runs when its
+ * the weight rows of what is on the lists (src/decisions/0009-event-driven-engine.md). A convolution of spikes runs when its
  * result is needed: in front of max pooling or an addition it does their work before its sums leave the registers.
  */
 export class EventOperations implements Operations {
