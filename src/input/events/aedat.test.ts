@@ -1,11 +1,16 @@
 import { compress } from 'lz4js';
 import { describe, expect, it } from 'vitest';
+import { quietTask } from '../../base/progress';
+import { aedat4 } from './aedat4';
+import { EventColumns } from './events';
+import { Tally, type Position } from './source';
 import { readAll, surviveMutations, type EventRow } from './testing';
 
 /** Files of the AEDAT formats as their descriptions say, for what the real recording does not cover. */
 
 const text = (line: string): number[] => [...new TextEncoder().encode(line)];
 const blobOf = (...parts: (number[] | Uint8Array)[]): Blob => new Blob(parts.map((part) => new Uint8Array(part)));
+const headOf = async (blob: Blob): Promise<Uint8Array> => new Uint8Array(await blob.slice(0, 65536).arrayBuffer());
 const big32 = (value: number): number[] => [value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255];
 const little32 = (value: number): number[] => big32(value).reverse();
 const little16 = (value: number): number[] => [value & 255, (value >>> 8) & 255];
@@ -13,13 +18,13 @@ const little16 = (value: number): number[] => [value & 255, (value >>> 8) & 255]
 describe('AEDAT 2.0', () => {
   const header = (chip: string): number[] => text(`#!AER-DAT2.0\r\n# This is a raw AE data file - do not edit\r\n# AEChip: ${chip}\r\n`);
 
-  it('reads a DVS128’s addresses: rows from the bottom, 1 is ON', async () => {
+  it('reads a DVS128’s addresses: columns from the right, rows from the bottom, 0 is ON', async () => {
     const address = (x: number, y: number, p: number): number => (y << 8) | (x << 1) | p;
     const file = blobOf(header('ch.unizh.ini.jaer.chip.retina.DVS128'), big32(address(3, 0, 1)), big32(10), big32(address(127, 127, 0)), big32(20), big32(0x8000), big32(30));
     const { rows, recording } = await readAll({ blob: file, name: 'a.aedat' });
     expect(rows).toEqual([
-      [10, 3, 127, 1],
-      [20, 127, 0, 0],
+      [10, 124, 127, 0],
+      [20, 0, 0, 1],
     ]);
     expect(recording.summary).toMatchObject({ sensor: { width: 128, height: 128 }, skipped: [{ kind: 'triggers', count: 1 }] });
   });
@@ -30,8 +35,8 @@ describe('AEDAT 2.0', () => {
     const file = blobOf(header('eu.seebetter.ini.chips.davis.Davis346B'), ...words.flatMap((word, index) => [big32(word), big32(index)]));
     const { rows, recording } = await readAll({ blob: file, name: 'a.aedat' });
     expect(rows).toEqual([
-      [0, 5, 259, 1],
-      [1, 345, 0, 0],
+      [0, 340, 259, 1],
+      [1, 0, 0, 0],
     ]);
     expect(recording.summary.skipped).toMatchObject([
       { kind: 'frames', count: 1 },
@@ -44,6 +49,19 @@ describe('AEDAT 2.0', () => {
     const file = blobOf(header('DVS128'), big32(0), big32(0xfffffff0), big32(0), big32(4));
     const { rows } = await readAll({ blob: file, name: 'a.aedat' });
     expect(rows.map(([t]) => t)).toEqual([0xfffffff0, 2 ** 32 + 4]);
+  });
+
+  it('shifts nothing behind a damaged time', async () => {
+    const times = [10, 0xffff0000, 20, 0x70000000, 30];
+    const { rows } = await readAll({ blob: blobOf(header('DVS128'), ...times.flatMap((time) => [big32(0), big32(time)])), name: 'a.aedat' });
+    expect(rows.map(([t]) => t)).toEqual([10, 0xffff0000 - 2 ** 32, 20, 0x70000000, 30]);
+  });
+
+  it('survives damage', async () => {
+    for (const chip of ['DVS128', 'Davis240C']) {
+      const file = blobOf(header(chip), ...Array.from({ length: 200 }, (_, index) => [...big32(index * 5000), ...big32(index)]));
+      expect((await surviveMutations(new Uint8Array(await file.arrayBuffer()), 'a.aedat', 300)).read).toBeGreaterThan(0);
+    }
   });
 });
 
@@ -82,6 +100,14 @@ describe('AEDAT 3.1', () => {
         { kind: 'imu', count: 2 },
       ],
     });
+  });
+
+  it('goes on with the next packet behind a damaged header', async () => {
+    const damaged = packet(1, 8, 0, [polarity(1, 1, 1, 1), polarity(2, 2, 2, 1)]);
+    damaged[4] = 0xff;
+    const { rows, recording } = await readAll({ blob: blobOf(header, damaged, packet(1, 8, 0, [polarity(7, 3, 3, 1)])), name: 'a.aedat' });
+    expect(rows).toEqual([[7, 3, 3, 1]]);
+    expect(recording.summary.skipped).toMatchObject([{ kind: 'damaged', count: 1 }]);
   });
 
   it('reads what is there of a packet that is cut off', async () => {
@@ -160,7 +186,7 @@ describe('AEDAT 4.0', () => {
   ])('reads packets %s and counts frames', async (_label, compression, pack) => {
     const blob = file(compression, [
       { stream: 0, payload: pack(eventPacket(rows.slice(0, 100))) },
-      { stream: 1, payload: pack(new Uint8Array(50)) },
+      { stream: 1, payload: pack(new Uint8Array([...little32(46), ...little32(16), ...text('FRME'), ...new Uint8Array(38)])) },
       { stream: 0, payload: pack(eventPacket(rows.slice(100))) },
     ]);
     const { rows: read, recording } = await readAll({ blob, name: 'a.aedat4' });
@@ -187,6 +213,52 @@ describe('AEDAT 4.0', () => {
     const blob = file(compression, [{ stream: 0, payload: pack(eventPacket(rows)) }]);
     const { read } = await surviveMutations(new Uint8Array(await blob.arrayBuffer()), 'a.aedat4', 200);
     expect(read).toBeGreaterThan(0);
+  });
+
+  it('finds the next packet where one claims another length', async () => {
+    const blob = file(1, [
+      { stream: 0, payload: compress(eventPacket(rows.slice(0, 100))) },
+      { stream: 0, payload: compress(eventPacket(rows.slice(100))) },
+    ]);
+    const bytes = new Uint8Array(await blob.arrayBuffer());
+    const first = bytes.findIndex((_, at) => bytes[at] === 0x04 && bytes[at + 1] === 0x22 && bytes[at + 2] === 0x4d && bytes[at + 3] === 0x18);
+    bytes.set(little32(0x7fffffff), first - 4);
+    const { rows: read, recording } = await readAll({ blob: new Blob([bytes]), name: 'a.aedat4' });
+    expect(read).toEqual(rows.slice(100));
+    expect(recording.summary.skipped).toMatchObject([{ kind: 'damaged', count: 1 }]);
+  });
+
+  describe('that unpacks to far more than it is', () => {
+    /** 32 bytes of header; blocks of one byte that is repeated 128 Ki times (4 bytes each) make up the rest. */
+    function bomb(blocks: number, namesItsSize: boolean): Uint8Array {
+      const start = eventPacket([[1, 1, 1, 1]]).subarray(0, 36);
+      start.set(little32(blocks * 8192), 32);
+      const descriptor = namesItsSize ? [0xa0, ...little32(36 + blocks * 131072)] : [0x00, 0x88];
+      const block = (length: number, kind: number, last: boolean): number[] => little32((length << 3) | (kind << 1) | (last ? 1 : 0)).slice(0, 3);
+      const repeats = Array.from({ length: blocks }, (_, index) => [...block(131072, 1, index === blocks - 1), 0]).flat();
+      return new Uint8Array([0x28, 0xb5, 0x2f, 0xfd, ...descriptor, ...block(36, 0, false), ...start, ...repeats]);
+    }
+
+    it.each([true, false])('takes no more memory than a packet may (names its size: %s)', async (namesItsSize) => {
+      const { rows: read, recording } = await readAll({ blob: file(3, [{ stream: 0, payload: bomb(4000, namesItsSize) }]), name: 'a.aedat4' });
+      expect(read).toEqual([]);
+      expect(recording.summary.skipped).toMatchObject([{ kind: 'damaged', count: 1 }]);
+    });
+
+    it('is read a few packets at a time', async () => {
+      const packets = Array.from({ length: 12 }, () => ({ stream: 0, payload: bomb(16, false) }));
+      const { source } = await aedat4.open({ blob: file(3, packets), name: 'a.aedat4' }, await headOf(file(3, packets)), {}, quietTask);
+      let most = 0;
+      let total = 0;
+      for (let position: Position | undefined = source.start; position; ) {
+        const events = new EventColumns();
+        position = await source.read(position, events, new Tally(), quietTask);
+        most = Math.max(most, events.count);
+        total += events.count;
+      }
+      expect(total).toBe(12 * 16 * 8192);
+      expect(most).toBeLessThan(total / 2);
+    });
   });
 
   it('refuses a compression that nobody knows', async () => {

@@ -5,8 +5,9 @@ import type { Format, Tally } from './source';
 
 /**
  * AEDAT 1.0 and 2.0 (jAER): text lines that begin with `#`, then address and time in microseconds of each event, big-endian: 16 and 32
- * bits in version 1, 32 and 32 in version 2. What an address means depends on the chip that the header names. Rows count from the bottom.
- * (iniVation's descriptions of the formats.)
+ * bits in version 1, 32 and 32 in version 2. What an address means depends on the chip that the header names. (iniVation's descriptions
+ * of the formats; where they and jAER differ, jAER, which wrote the files: columns count from the right, rows from the bottom, and a
+ * DVS128's polarity bit is 0 for ON.)
  */
 export const aedat2: Format = {
   recognises: (head) => /^#!AER-DAT[12]\.0/.test(new TextDecoder('latin1').decode(head.subarray(0, 16))),
@@ -65,7 +66,7 @@ class JaerDecoder implements StreamDecoder {
   constructor(
     private readonly chip: Chip,
     private readonly addressBytes: 2 | 4,
-    private lastTime = 0,
+    private lastTime: number | undefined = undefined,
     private overflowUs = 0,
   ) {}
 
@@ -83,9 +84,12 @@ class JaerDecoder implements StreamDecoder {
       const at = index * eventBytes;
       const address = addressBytes === 4 ? view.getUint32(at) : view.getUint16(at);
       const time = view.getUint32(at + addressBytes);
-      if (time < this.lastTime && this.lastTime - time > 2 ** 31) this.overflowUs += 2 ** 32;
+      // The shorter way round the clock, so that one damaged time shifts no others.
+      const step = time - (this.lastTime ?? time);
+      if (step < -(2 ** 31)) this.overflowUs += 2 ** 32;
+      else if (step > 2 ** 31) this.overflowUs -= 2 ** 32;
       this.lastTime = time;
-      if (isDavis ? address >>> 31 === 1 : (address & 0x8000) !== 0) {
+      if (isDavis ? address >>> 31 === 1 : (address & 0x80008000) !== 0) {
         if (!isDavis) external++;
         else if (((address >>> 10) & 3) === 3) imu++;
         else frames++;
@@ -95,11 +99,12 @@ class JaerDecoder implements StreamDecoder {
         external++;
         continue;
       }
-      const x = isDavis ? (address >>> 12) & 0x3ff : (address >>> 1) & 0x7f;
+      const fromRight = isDavis ? (address >>> 12) & 0x3ff : (address >>> 1) & 0x7f;
       const fromBottom = isDavis ? (address >>> 22) & 0x1ff : (address >>> 8) & 0x7f;
-      // A row above the sensor becomes one beyond it, to be counted as such.
+      // What lies outside the sensor stays there, to be counted as such.
+      const x = fromRight < size.width ? size.width - 1 - fromRight : fromRight;
       const y = fromBottom < size.height ? size.height - 1 - fromBottom : fromBottom;
-      into.push(time + this.overflowUs, x, y, isDavis ? (address >>> 11) & 1 : address & 1);
+      into.push(time + this.overflowUs, x, y, isDavis ? (address >>> 11) & 1 : ~address & 1);
     }
     tally.add('frames', frames);
     tally.add('imu', imu);

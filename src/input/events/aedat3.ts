@@ -48,6 +48,43 @@ const polarityBytes = 8;
 
 const skippedTypes: Readonly<Record<number, SkippedKind>> = { 0: 'triggers', 2: 'frames', 3: 'imu', 4: 'imu' };
 
+/** Bytes of an event, by the packet's type; the time stands behind the first four. Frames have no fixed size. */
+const fixedBytes: Readonly<Record<number, number>> = { 0: 8, 1: polarityBytes, 3: 36, 4: 48 };
+const largestType = 63;
+
+function isHeaderAt(view: DataView, at: number): boolean {
+  const type = view.getInt16(at, true);
+  const eventBytes = view.getInt32(at + 4, true);
+  const timeOffset = view.getInt32(at + 8, true);
+  const overflow = view.getInt32(at + 12, true);
+  const capacity = view.getInt32(at + 16, true);
+  const number = view.getInt32(at + 20, true);
+  const valid = view.getInt32(at + 24, true);
+  return (
+    type >= 0 &&
+    type <= largestType &&
+    eventBytes === (fixedBytes[type] ?? eventBytes) &&
+    timeOffset >= 0 &&
+    timeOffset < eventBytes &&
+    overflow >= 0 &&
+    valid >= 0 &&
+    valid <= number &&
+    number <= capacity &&
+    eventBytes * number <= maximumPacketBytes
+  );
+}
+
+/** The next place at which a packet may begin: one of events, with another packet or the end of the bytes right behind it. */
+function nextHeader(view: DataView, from: number): number {
+  const last = view.byteLength - packetHeaderBytes;
+  for (let at = from; at <= last; at++) {
+    if (!isHeaderAt(view, at) || view.getInt32(at + 20, true) === 0) continue;
+    const end = at + packetHeaderBytes + view.getInt32(at + 4, true) * view.getInt32(at + 20, true);
+    if (end > last || isHeaderAt(view, end)) return at;
+  }
+  return Math.max(from, last + 1);
+}
+
 class PacketDecoder implements StreamDecoder {
   constructor(private readonly flipHeight: number | undefined) {}
 
@@ -55,17 +92,15 @@ class PacketDecoder implements StreamDecoder {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     let at = 0;
     while (at + packetHeaderBytes <= bytes.length) {
+      if (!isHeaderAt(view, at)) {
+        tally.add('damaged');
+        at = nextHeader(view, at + 1);
+        continue;
+      }
       const type = view.getInt16(at, true);
       const eventBytes = view.getInt32(at + 4, true);
       const overflow = view.getInt32(at + 12, true);
-      const number = view.getInt32(at + 20, true);
-      const length = eventBytes * number;
-      if (type < 0 || eventBytes <= 0 || number < 0 || overflow < 0 || length > maximumPacketBytes || (type === polarityType && eventBytes !== polarityBytes)) {
-        // Without a length that makes sense nobody knows where the next packet begins.
-        tally.add('damaged');
-        tally.add('truncated', bytes.length - at);
-        return bytes.length;
-      }
+      const length = eventBytes * view.getInt32(at + 20, true);
       const start = at + packetHeaderBytes;
       const isCut = start + length > bytes.length;
       if (isCut && !isEnd) break;

@@ -1,10 +1,11 @@
 import { AppError } from '../../base/errors';
 import type { Size } from '../../base/geometry';
-import { ByteSource, maximumPacketBytes, type StreamDecoder } from './byteSource';
+import { throwIfCancelled, type Task } from '../../base/progress';
+import { maximumPacketBytes, pieceBytes } from './byteSource';
 import type { EventColumns } from './events';
-import { decompressLz4 } from './lz4';
+import { decompressLz4, lz4Magic } from './lz4';
 import { believableSize } from './rawHeader';
-import type { Format, SkippedKind, Tally } from './source';
+import type { EventSource, Format, Position, SkippedKind, Tally } from './source';
 
 /**
  * AEDAT 4.0 (DV): the signature, a flatbuffer that describes the file, then packets of one stream each, little-endian: the stream's
@@ -32,7 +33,7 @@ export const aedat4: Format = {
     return {
       format: `AEDAT 4.0 (${compressionNames[compression] ?? 'compressed'})`,
       sensor,
-      source: new ByteSource(blob.slice(0, end), dataOffset, new PacketDecoder(streams, decompress)),
+      source: new PacketSource(blob.slice(0, end), dataOffset, streams, compression, decompress),
     };
   },
 };
@@ -40,6 +41,8 @@ export const aedat4: Format = {
 const signatureBytes = 14;
 const maximumHeaderBytes = 1 << 20;
 const packetHeaderBytes = 8;
+/** As many bytes as tell a packet from others: its header, then a flatbuffer's length, offset and kind. */
+const probeBytes = packetHeaderBytes + 12;
 const eventBytes = 16;
 
 const compressionNames: readonly string[] = ['not compressed', 'LZ4', 'LZ4', 'Zstandard', 'Zstandard'];
@@ -57,12 +60,15 @@ async function decompressor(compression: number, name: string): Promise<Decompre
     case 3:
     case 4: {
       const { decompress } = await import('fzstd');
-      return guarded((payload) => {
-        const size = zstdContentBytes(payload);
-        if (size === undefined) return decompressUnsized(payload, decompress);
-        const target = boundedBuffer(size);
-        return target && decompress(payload, target);
-      });
+      return (payload) => {
+        try {
+          const size = zstdContentBytes(payload, maximumPacketBytes);
+          // With a target of our own it allocates neither what a frame claims nor the window that it asks for.
+          return size === undefined ? undefined : decompress(payload, new Uint8Array(size));
+        } catch {
+          return undefined;
+        }
+      };
     }
     default:
       throw new AppError(
@@ -73,43 +79,44 @@ async function decompressor(compression: number, name: string): Promise<Decompre
   }
 }
 
-function guarded(decompress: Decompress): Decompress {
-  return (payload) => {
-    try {
-      return decompress(payload);
-    } catch {
-      return undefined;
-    }
-  };
-}
-
-function boundedBuffer(bytes: number): Uint8Array | undefined {
-  return bytes >= 0 && bytes <= maximumPacketBytes ? new Uint8Array(bytes) : undefined;
-}
-
-/** Frames without a length grow their target as they go; a payload is small enough for that. */
-function decompressUnsized(payload: Uint8Array, decompress: (payload: Uint8Array) => Uint8Array): Uint8Array | undefined {
-  return payload.length <= maximumPacketBytes / 64 ? decompress(payload) : undefined;
-}
-
-/** The content's length that a Zstandard frame names (RFC 8878, section 3.1.1.1); undefined where it names none. */
-export function zstdContentBytes(frame: Uint8Array): number | undefined {
+/**
+ * The memory that the content of a Zstandard frame needs (RFC 8878, section 3.1.1): the length that it names, else an upper bound, and
+ * never more than its blocks can hold, whatever it claims.
+ * @returns undefined where the frame is damaged or its content larger than `maximumBytes`
+ */
+export function zstdContentBytes(frame: Uint8Array, maximumBytes: number): number | undefined {
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
-  if (frame.length < 6 || view.getUint32(0, true) !== 0xfd2fb528) throw new RangeError('not a Zstandard frame');
+  if (frame.length < 6 || view.getUint32(0, true) !== zstdMagic) return undefined;
   const descriptor = view.getUint8(4);
   const isSingleSegment = (descriptor & 0x20) !== 0;
-  const at = 5 + (isSingleSegment ? 0 : 1) + ([0, 1, 2, 4][descriptor & 3] ?? 0);
-  switch (descriptor >>> 6) {
-    case 0:
-      return isSingleSegment ? view.getUint8(at) : undefined;
-    case 1:
-      return view.getUint16(at, true) + 256;
-    case 2:
-      return view.getUint32(at, true);
-    default:
-      return Number(view.getBigUint64(at, true));
+  const sizeCode = descriptor >>> 6;
+  const sizeBytes = [isSingleSegment ? 1 : 0, 2, 4, 8][sizeCode] ?? 0;
+  const sizeAt = 5 + (isSingleSegment ? 0 : 1) + ([0, 1, 2, 4][descriptor & 3] ?? 0);
+  let at = sizeAt + sizeBytes;
+  let bound = 0;
+  for (let isLast = false; !isLast; ) {
+    if (at + 3 > frame.length) return undefined;
+    const block = view.getUint16(at, true) | (view.getUint8(at + 2) << 16);
+    const kind = (block >>> 1) & 3;
+    const length = block >>> 3;
+    bound += kind === zstdCompressed ? largestZstdBlock : length;
+    at += 3 + (kind === zstdRepeated ? 1 : length);
+    isLast = (block & 1) === 1;
   }
+  const size = sizeBytes === 0 ? bound : readSize(view, sizeAt, sizeBytes);
+  return size <= Math.min(bound, maximumBytes) ? size : undefined;
 }
+
+function readSize(view: DataView, at: number, bytes: number): number {
+  if (bytes === 1) return view.getUint8(at);
+  if (bytes === 2) return view.getUint16(at, true) + 256;
+  return bytes === 4 ? view.getUint32(at, true) : Number(view.getBigUint64(at, true));
+}
+
+const zstdMagic = 0xfd2fb528;
+const zstdRepeated = 1;
+const zstdCompressed = 2;
+const largestZstdBlock = 128 << 10;
 
 interface Stream {
   kind: string;
@@ -133,59 +140,91 @@ function streamsOf(xml: string): Map<number, Stream> {
 
 const skippedKinds: Readonly<Record<string, SkippedKind>> = { FRME: 'frames', IMUS: 'imu', TRIG: 'triggers' };
 
-class PacketDecoder implements StreamDecoder {
-  constructor(
-    private readonly streams: ReadonlyMap<number, Stream>,
-    private readonly decompress: Decompress,
-  ) {}
+/** A piece ends where its packets came to this much: a few bytes may unpack to megabytes. */
+const maximumPieceBytes = 8 << 20;
 
-  decode(bytes: Uint8Array, isEnd: boolean, into: EventColumns, tally: Tally): number {
+/** The packets of a file; where one is damaged, reading goes on with the next that is found. */
+class PacketSource implements EventSource {
+  readonly unit = 'bytes';
+  readonly start: Position;
+  readonly total: number;
+
+  constructor(
+    private readonly blob: Blob,
+    dataOffset: number,
+    private readonly streams: ReadonlyMap<number, Stream>,
+    private readonly compression: number,
+    private readonly decompress: Decompress,
+  ) {
+    this.start = { done: dataOffset };
+    this.total = blob.size;
+  }
+
+  async read({ done }: Position, into: EventColumns, tally: Tally, task: Task): Promise<Position | undefined> {
+    // A packet may be longer than a piece: then the piece grows until it holds it.
+    for (let length = pieceBytes; done < this.total; length *= 2) {
+      throwIfCancelled(task.signal);
+      const end = Math.min(done + length, this.total);
+      const bytes = new Uint8Array(await this.blob.slice(done, end).arrayBuffer());
+      const used = this.decode(bytes, end === this.total, into, tally);
+      if (used > 0) return { done: done + used };
+    }
+    return undefined;
+  }
+
+  /** @returns how many bytes that took; all of them at the file's end, unless the piece is full */
+  private decode(bytes: Uint8Array, isEnd: boolean, into: EventColumns, tally: Tally): number {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     let at = 0;
-    while (at + packetHeaderBytes <= bytes.length) {
-      const stream = view.getInt32(at, true);
-      const length = view.getInt32(at + 4, true);
-      if (length < 0 || length > maximumPacketBytes || stream < 0) {
-        // Without a length that makes sense nobody knows where the next packet begins.
-        tally.add('damaged');
+    for (let unpacked = 0; at < bytes.length && unpacked < maximumPieceBytes; ) {
+      const canTell = at + probeBytes <= bytes.length;
+      if (!canTell && !isEnd) break;
+      const isPacket = canTell && this.isPacketAt(view, at);
+      const end = isPacket ? at + packetHeaderBytes + view.getInt32(at + 4, true) : Infinity;
+      if (end <= bytes.length) {
+        unpacked += this.decodePacket(view.getInt32(at, true), bytes.subarray(at + packetHeaderBytes, end), into, tally);
+        at = end;
+        continue;
+      }
+      if (isPacket && !isEnd) break;
+      tally.add('damaged');
+      let next = at + 1;
+      while (next + probeBytes <= bytes.length && !this.isPacketAt(view, next)) next++;
+      if (isEnd && next + probeBytes > bytes.length) {
         tally.add('truncated', bytes.length - at);
         return bytes.length;
       }
-      const start = at + packetHeaderBytes;
-      if (start + length > bytes.length) {
-        if (isEnd) tally.add('damaged');
-        break;
-      }
-      this.decodePacket(this.streams.get(stream)?.kind, bytes.subarray(start, start + length), into, tally);
-      at = start + length;
+      at = next;
     }
     return at;
   }
 
-  clone(): PacketDecoder {
-    return this;
+  /** A payload is a compressed frame or, where nothing is compressed, a flatbuffer behind its own length; both can be told from other bytes. */
+  private isPacketAt(view: DataView, at: number): boolean {
+    const length = view.getInt32(at + 4, true);
+    const first = view.getUint32(at + packetHeaderBytes, true);
+    if (view.getInt32(at, true) < 0 || length < probeBytes - packetHeaderBytes || length > maximumPacketBytes) return false;
+    if (this.compression !== 0) return first === (this.compression <= 2 ? lz4Magic : zstdMagic);
+    return first + 4 <= length && identifierAt(new Uint8Array(view.buffer, view.byteOffset), at + packetHeaderBytes) !== undefined;
   }
 
-  private decodePacket(kind: string | undefined, payload: Uint8Array, into: EventColumns, tally: Tally): void {
-    if (kind !== undefined && kind !== '' && kind !== 'EVTS') {
+  /** @returns how many bytes were unpacked for it */
+  private decodePacket(stream: number, payload: Uint8Array, into: EventColumns, tally: Tally): number {
+    const kind = this.streams.get(stream)?.kind ?? '';
+    if (kind !== '' && kind !== 'EVTS') {
       tally.add(skippedKinds[kind] ?? 'otherPackets');
-      return;
+      return 0;
     }
     const content = this.decompress(payload);
-    // The packet's own identifier stands behind its length and the offset of its table.
-    const identifier = content && new TextDecoder('latin1').decode(content.subarray(8, 12));
-    if (!content || !/^[A-Z0-9]{4}$/.test(identifier ?? '')) {
-      tally.add('damaged');
-      return;
+    const identifier = content && identifierAt(content, 0);
+    if (identifier !== undefined && identifier !== 'EVTS') {
+      tally.add(skippedKinds[identifier] ?? 'otherPackets');
+      return content?.length ?? 0;
     }
-    if (identifier !== 'EVTS') {
-      tally.add(skippedKinds[identifier ?? ''] ?? 'otherPackets');
-      return;
-    }
-    const elements = rootTable(content, 4)?.vector(0, eventBytes);
+    const elements = content && identifier && rootTable(content, 4)?.vector(0, eventBytes);
     if (!elements) {
       tally.add('damaged');
-      return;
+      return content?.length ?? 0;
     }
     into.reserve(elements.count);
     const view = new DataView(content.buffer, content.byteOffset, content.byteLength);
@@ -194,7 +233,15 @@ class PacketDecoder implements StreamDecoder {
       const t = view.getUint32(event, true) + view.getInt32(event + 4, true) * 2 ** 32;
       into.push(t, view.getUint16(event + 8, true), view.getUint16(event + 10, true), view.getUint8(event + 12) === 0 ? 0 : 1);
     }
+    return content.length;
   }
+}
+
+/** The four letters of a flatbuffer's kind, behind its length and the offset of its table. */
+function identifierAt(bytes: Uint8Array, at: number): string | undefined {
+  const letters = bytes.subarray(at + 8, at + 12);
+  const isOne = letters.length === 4 && letters.every((byte) => (byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x5a));
+  return isOne ? String.fromCharCode(...letters) : undefined;
 }
 
 /** The few fields of a flatbuffer's table that are needed here, each undefined where it is absent or lies outside the bytes. */

@@ -3,7 +3,8 @@
  * package: src/decisions/0007-lz4.md. Checksums are not compared.
  */
 
-const magic = 0x184d2204;
+/** The first four bytes of a frame, little-endian. */
+export const lz4Magic = 0x184d2204;
 /** Largest block by the code in a frame's descriptor. */
 const blockBytes: Readonly<Record<number, number>> = { 4: 64 << 10, 5: 256 << 10, 6: 1 << 20, 7: 4 << 20 };
 const smallestMatch = 4;
@@ -14,7 +15,7 @@ const smallestMatch = 4;
  */
 export function decompressLz4(frame: Uint8Array, maximumBytes: number): Uint8Array | undefined {
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
-  if (frame.length < 11 || view.getUint32(0, true) !== magic) return undefined;
+  if (frame.length < 11 || view.getUint32(0, true) !== lz4Magic) return undefined;
   const flags = view.getUint8(4);
   const largestBlock = blockBytes[(view.getUint8(5) >>> 4) & 7];
   const hasBlockChecksums = (flags & 0x10) !== 0;

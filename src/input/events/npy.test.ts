@@ -121,3 +121,12 @@ it('npy survives damage, also of what it says of its own size', async () => {
   const lying = npyHeader("{'descr': [('t', '<i8'), ('x', '<u2'), ('y', '<u2'), ('p', '|u1')], 'fortran_order': False, 'shape': (999999999999,), }");
   expect(await read(lying)).toEqual([]);
 });
+
+it.each([
+  ['a field that is an array', "[('t', '<i8'), ('x', '<u2', (2,)), ('y', '<u2'), ('p', '|u1')]"],
+  ['a date', "[('t', '<M8[us]'), ('x', '<u2'), ('y', '<u2'), ('p', '|u1')]"],
+  ['fields of no size', "[('t', 'u'), ('x', 'u'), ('y', 'u'), ('p', 'u')]"],
+])('npy with %s is refused, not misread', async (_label, descr) => {
+  const header = npyHeader(`{'descr': ${descr}, 'fortran_order': False, 'shape': (999999999999,), }`);
+  await expect(read(new Uint8Array([...header, ...new Uint8Array(150)]))).rejects.toMatchObject({ code: 'input/unreadable' });
+});

@@ -128,6 +128,9 @@ async function readHeader(blob: Blob, name: string): Promise<NpyArray> {
   return { blob, ...parseHeader(head, blob.size, name) };
 }
 
+/** `('x', '<u2')` */
+const fieldPattern = /\(\s*'([^']*)',\s*'([<>|=]?)([a-z?])(\d*)'\s*\)/gi;
+
 /** @param fileBytes what the header claims is clipped to it */
 function parseHeader(head: Uint8Array, fileBytes: number, name: string): Omit<NpyArray, 'blob'> {
   if (!isNpy(head) || head.length < 12) throw unreadable(name, 'it is no NumPy array');
@@ -145,13 +148,15 @@ function parseHeader(head: Uint8Array, fileBytes: number, name: string): Omit<Np
   const dataBytes = fileBytes - dataOffset;
   if (descr.startsWith('[')) {
     let rowBytes = 0;
-    const fields = Array.from(descr.matchAll(/\(\s*'([^']*)',\s*'([<>|=]?)([a-z?])(\d*)'\s*\)/gi), ([, field = '', order = '', type = '', size = '']): Field => {
+    const fields = Array.from(descr.matchAll(fieldPattern), ([, field = '', order = '', type = '', size = '']): Field => {
       const bytes = type === '?' ? 1 : Number(size);
       const parsed = { name: field, type, bytes, isLittleEndian: order !== '>', offset: rowBytes };
       rowBytes += bytes;
       return parsed;
     });
-    if (fields.length === 0 || shape.length !== 1) throw unreadable(name, 'its fields are none of events');
+    // A field that is not understood (a part of an array, a date) would shift all behind it.
+    const isUnderstood = /^[[\],\s]*$/.test(descr.replace(fieldPattern, '')) && fields.every(({ bytes }) => bytes > 0);
+    if (!isUnderstood || fields.length === 0 || shape.length !== 1) throw unreadable(name, 'its fields are none of events');
     return { dataOffset, fields, rows: Math.min(shape[0] ?? 0, Math.floor(dataBytes / rowBytes)), rowBytes, isByColumn: false, isNamed: true };
   }
   const [, order = '', type = '', size = ''] = /^'([<>|=]?)([a-z?])(\d*)'$/i.exec(descr) ?? [];

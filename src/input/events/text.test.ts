@@ -33,6 +33,19 @@ describe('lines of numbers', () => {
     expect(recording.summary.skipped).toMatchObject([{ kind: 'unreadable', count: 2 }]);
   });
 
+  it('that are far too long are damage, to their very end', async () => {
+    const lines = rows.map((row) => row.join(' '));
+    const long = `${'7'.repeat(3 << 20)} 1 1 1`;
+    const { rows: events, recording } = await readAll({ blob: fileOf([...lines.slice(0, 20), long, ...lines.slice(20)]), name: 'a.txt' });
+    expect(events).toEqual(rows);
+    expect(recording.summary.skipped).toMatchObject([{ kind: 'unreadable', count: 1 }]);
+  });
+
+  it('may have hundreds of columns, of which a few count', async () => {
+    const [first = '', ...others] = rows.map((row) => row.join(' '));
+    expect(await read([first + ' 1'.repeat(500), ...others])).toEqual(rows);
+  });
+
   it('can be read otherwise by a person who knows better', async () => {
     const [first] = await read(rows.map((row) => row.join(' ')), 'a.txt', { table: { timeUnit: 'ns' } });
     expect(first?.[0]).toBe(4);

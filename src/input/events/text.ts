@@ -43,6 +43,8 @@ function unitOfName(name: string | undefined): TableInterpretation['timeUnit'] |
 
 const separators = /[,;\s]+/;
 const sampledLines = 2000;
+/** Events have four columns and may have a few besides. */
+const mostColumns = 32;
 
 interface Sample {
   rows: number[][];
@@ -56,7 +58,7 @@ function sampleOf(head: Uint8Array): Sample {
   if (lines.length > 1) lines.pop();
   const sample: Sample = { rows: [], names: undefined, size: undefined };
   lines.forEach((line) => {
-    const cells = line.trim().replace(/^[#%]\s*/, '').split(separators).filter((cell) => cell !== '');
+    const cells = line.trim().replace(/^[#%]\s*/, '').split(separators, mostColumns).filter((cell) => cell !== '');
     const numbers = cells.map(numberOf);
     const isNumbers = cells.length > 0 && numbers.every((value) => !Number.isNaN(value));
     if (isNumbers && cells.length >= 4 && !/^\s*[#%]/.test(line)) sample.rows.push(numbers);
@@ -98,7 +100,12 @@ class LineDecoder implements StreamDecoder {
   private readonly timeUnitUs: number;
   private readonly width: number;
 
-  constructor(table: TableInterpretation) {
+  constructor(
+    private readonly table: TableInterpretation,
+    /** Names and the sensor's size stand only above the events. */
+    private hasEvents = false,
+    private isInLongLine = false,
+  ) {
     this.places = {
       t: table.columns.indexOf('t'),
       x: table.columns.indexOf('x'),
@@ -113,20 +120,22 @@ class LineDecoder implements StreamDecoder {
     const decoder = new TextDecoder('latin1');
     let at = 0;
     while (at < bytes.length) {
-      let end = bytes.indexOf(lineFeed, at);
-      if (end < 0) {
-        if (!isEnd && bytes.length - at <= maximumLineBytes) break;
-        end = bytes.length;
+      const end = bytes.indexOf(lineFeed, at);
+      const isOpen = end < 0 && !isEnd;
+      const length = (end < 0 ? bytes.length : end) - at;
+      if (isOpen && !this.isInLongLine && length <= maximumLineBytes) break;
+      if (!this.isInLongLine) {
+        if (length > maximumLineBytes) tally.add('unreadable');
+        else this.line(decoder.decode(bytes.subarray(at, at + length)), into, tally);
       }
-      if (end - at > maximumLineBytes) tally.add('unreadable');
-      else this.line(decoder.decode(bytes.subarray(at, end)), into, tally);
-      at = end + 1;
+      this.isInLongLine = isOpen;
+      at += length + 1;
     }
     return Math.min(at, bytes.length);
   }
 
   clone(): LineDecoder {
-    return this;
+    return new LineDecoder(this.table, this.hasEvents, this.isInLongLine);
   }
 
   private line(line: string, into: EventColumns, tally: Tally): void {
@@ -139,10 +148,12 @@ class LineDecoder implements StreamDecoder {
     const row = numberOf(cells[y] ?? '');
     const polarity = numberOf(cells[p] ?? '');
     if (cells.length < this.width || Number.isNaN(time + column + row + polarity) || Math.abs(time) > Number.MAX_SAFE_INTEGER) {
-      // Names and the sensor's size stand above the events and are none.
-      const isHeading = into.count === 0 && (cells.length === 2 || cells.every((cell) => Number.isNaN(Number(cell))));
+      const isHeading = !this.hasEvents && (cells.length === 2 || cells.every((cell) => Number.isNaN(Number(cell))));
       if (!isHeading) tally.add('unreadable');
-    } else if (column < 0 || row < 0 || column >= 65536 || row >= 65536) tally.add('outsideSensor');
+      return;
+    }
+    this.hasEvents = true;
+    if (column < 0 || row < 0 || column >= 65536 || row >= 65536) tally.add('outsideSensor');
     else into.push(Math.round(time), Math.round(column), Math.round(row), polarity > 0 ? 1 : 0);
   }
 }
