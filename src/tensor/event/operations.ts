@@ -61,6 +61,8 @@ interface EventConvolution extends Convolution {
   loaded: LoadedConvolution;
 }
 
+/** The kernel of the neuron keeps what happened at so many steps. */
+const maximumSteps = 256;
 /** Sums are read in blocks of 32 channels, past the last ones. */
 const blockBytes = 128;
 /** Weight rows gathered at a time where the weights fit the cache beside them, and where they do not. */
@@ -73,7 +75,7 @@ const denseChunkPixels = 64;
 
 /**
  * The operations on the CPU with a cost that follows the spikes: spikes are lists of channels, and a convolution adds
- * the weight rows of what is on the lists (src/decisions/0007-event-driven-engine.md). A convolution of spikes runs when its
+ * the weight rows of what is on the lists (src/decisions/0009-event-driven-engine.md). A convolution of spikes runs when its
  * result is needed: in front of max pooling or an addition it does their work before its sums leave the registers.
  */
 export class EventOperations implements Operations {
@@ -165,6 +167,7 @@ export class EventOperations implements Operations {
   }
 
   leakyIntegrateAndFire(input: Signal, steps: number, { decay, threshold }: NeuronParameters, record: boolean) {
+    if (steps > maximumSteps) throw new RangeError(`The neuron runs over at most ${maximumSteps} steps.`);
     const shape = { ...input.shape, steps };
     const { parts } = input as EventSignal;
     const pixels = shape.height * shape.width;
