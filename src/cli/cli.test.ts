@@ -150,6 +150,8 @@ describe('what goes wrong', () => {
     ['no weights', ['detect', '--input', 'a.png'], 2, /--weights/],
     ['too many steps', ['detect', '--weights', 'bccd', '--input', 'a.png', '--steps', '17'], 2, /--steps is 17/],
     ['a size that is no multiple of 32', ['detect', '--weights', 'bccd', '--input', 'a.png', '--size', '100'], 2, /multiple of 32/],
+    ['an engine that the bench lacks', ['bench', '--against', 'onnxruntime-web'], 2, /onnxruntime-web yet/],
+    ['more threads than the bench has', ['bench', '--threads', '2'], 2, /one thread/],
     ['a picture that is not there', ['detect', '--weights', 'bccd', '--input', 'nowhere.png'], 1, /nowhere\.png cannot be read.*\[input\/unreadable\]/s],
     ['a format that cannot be written', ['convert', 'a.pt', 'a.onnx'], 2, /\.pt or \.safetensors/],
   ];
@@ -164,5 +166,35 @@ describe('what goes wrong', () => {
     writeFileSync(path, 'not a picture');
     expect(await main(['detect', '--weights', 'bccd', '--input', path])).toBe(1);
     expect(written(complaints)).toMatch(/\[input\/unreadable\]/);
+  });
+});
+
+describe('bench', () => {
+  it('compares what the engines compute before it times them', { timeout: 120_000 }, async () => {
+    expect(await main(['bench', '--size', '64', '--steps', '2', '--json'])).toBe(0);
+    const { rows, rates } = z
+      .object({
+        machine: z.object({ cpu: z.string(), cores: z.int() }),
+        rows: z.array(
+          z.object({
+            network: z.enum(['snn', 'ann']),
+            engine: z.string(),
+            backend: z.string(),
+            threads: z.literal(1),
+            medianMs: z.number(),
+            minMs: z.number(),
+            maxMs: z.number(),
+            runs: z.int().positive(),
+            maxOutputDifference: z.number().max(1e-3),
+            firingRate: z.number().nullable(),
+          }),
+        ),
+        rates: z.array(z.object({ threshold: z.number(), firingRate: z.number() })),
+      })
+      .parse(JSON.parse(written(output)));
+    expect(rows.map(({ network, backend }) => `${network} ${backend}`)).toEqual(['snn event', 'ann event', 'snn wasm', 'ann wasm']);
+    expect(rows[0]?.firingRate).toBeCloseTo(rows[2]?.firingRate ?? NaN, 6);
+    const falling = rates.map(({ firingRate }) => firingRate);
+    expect(falling).toEqual(falling.toSorted((a, b) => b - a));
   });
 });

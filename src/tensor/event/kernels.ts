@@ -46,8 +46,6 @@ export type KernelSource = () => Promise<BufferSource>;
 
 /** @throws WebAssembly.CompileError where the machine has no SIMD */
 export async function startKernels(source: KernelSource): Promise<Kernels> {
-  const { instance } = await WebAssembly.instantiate(await source(), {
-    env: { abort: () => { throw new Error('a kernel was aborted'); } },
-  });
+  const { instance } = await WebAssembly.instantiate(await source());
   return instance.exports as unknown as Kernels;
 }

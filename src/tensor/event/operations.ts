@@ -61,6 +61,8 @@ interface EventConvolution extends Convolution {
   loaded: LoadedConvolution;
 }
 
+/** The kernel of the neuron keeps what happened at so many steps. */
+const maximumSteps = 256;
 /** Sums are read in blocks of 32 channels, past the last ones. */
 const blockBytes = 128;
 /** Weight rows gathered at a time where the weights fit the cache beside them, and where they do not. */
@@ -165,6 +167,7 @@ export class EventOperations implements Operations {
   }
 
   leakyIntegrateAndFire(input: Signal, steps: number, { decay, threshold }: NeuronParameters, record: boolean) {
+    if (steps > maximumSteps) throw new RangeError(`The neuron runs over at most ${maximumSteps} steps.`);
     const shape = { ...input.shape, steps };
     const { parts } = input as EventSignal;
     const pixels = shape.height * shape.width;

@@ -301,6 +301,9 @@ export function spikingConvolution(
   const total = steps * windows;
   const rowsPerPixel = kernel * kernel * inputChannels;
   const rowsPerWindow = rowsPerPixel * windowPixels;
+  let windowX = 0;
+  let windowY = 0;
+  let stepPlace = 0;
   let first = 0;
   while (first < total) {
     // Gather.
@@ -310,11 +313,6 @@ export function spikingConvolution(
     const lastStart = rows + (<usize>(rowsCapacity - rowsPerWindow) << 2);
     store<u32>(starts, <u32>rows);
     while (window < total && end <= lastStart && pixel + windowPixels <= chunkPixels) {
-      const step = window / windows;
-      const place = window - step * windows;
-      const windowY = place / windowsWide;
-      const windowX = place - windowY * windowsWide;
-      const stepPlace = step * inputHeight * inputWidth;
       for (let dy = 0; dy < pool; dy++) {
         for (let dx = 0; dx < pool; dx++) {
           const top = (windowY * pool + dy) * stride - padding;
@@ -325,6 +323,7 @@ export function spikingConvolution(
               const count = load<u32>(counts + (inputPlace << 2));
               const list = lists + inputPlace * listBytes;
               const firstRow = i32x4.splat((ky * kernel + kx) * inputChannels);
+              if (count == 0) continue;
               // The first 16 without asking how many there are: a wrong guess of the processor would cost more.
               copyRows(list, end, firstRow);
               copyRows(list + 16, end + 32, firstRow);
@@ -340,6 +339,13 @@ export function spikingConvolution(
         }
       }
       window++;
+      if (++windowX == windowsWide) {
+        windowX = 0;
+        if (++windowY == windowsHigh) {
+          windowY = 0;
+          stepPlace += inputHeight * inputWidth;
+        }
+      }
     }
     // Add.
     let blockWeights = weights;
