@@ -61,17 +61,17 @@ function shifted(luminance: Uint8Array, { width, height }: Size, dx: number, dy:
   const top = Math.floor(-dy);
   const shareX = -dx - left;
   const shareY = -dy - top;
-  const column = (x: number): number => Math.min(Math.max(x, 0), width - 1);
+  const columns = Uint16Array.from({ length: width + 1 }, (_, x) => Math.min(Math.max(x + left, 0), width - 1));
   const row = (y: number): number => Math.min(Math.max(y, 0), height - 1) * width;
   for (let y = 0; y < height; y++) {
     const above = row(y + top);
     const below = row(y + top + 1);
     for (let x = 0; x < width; x++) {
-      const a = column(x + left);
-      const b = column(x + left + 1);
+      const a = columns[x] ?? 0;
+      const b = columns[x + 1] ?? 0;
       const upper = (luminance[above + a] ?? 0) * (1 - shareX) + (luminance[above + b] ?? 0) * shareX;
       const lower = (luminance[below + a] ?? 0) * (1 - shareX) + (luminance[below + b] ?? 0) * shareX;
-      moved[y * width + x] = Math.round(upper * (1 - shareY) + lower * shareY);
+      moved[y * width + x] = upper * (1 - shareY) + lower * shareY + 0.5;
     }
   }
   return moved;
@@ -126,12 +126,13 @@ const digitStrokes: readonly (readonly Stroke[])[] = [
       [0.45, 1.4],
     ],
   ],
-  [arc(0.5, 0.36, 0.34, 0.34, 0, 1), arc(0.5, 1.04, 0.42, 0.36, 0, 1)],
+  // Narrow, as most people write it: a wide one is taken for a 0.
+  [arc(0.5, 0.34, 0.3, 0.34, 0, 1), arc(0.5, 1.04, 0.34, 0.36, 0, 1)],
   [arc(0.5, 0.4, 0.38, 0.38, 0, 1), [[0.88, 0.4], [0.8, 0.9], [0.6, 1.4]]],
 ];
 
 const paper = 230;
-const ink = 25;
+const ink = 45;
 /** Half the width of a stroke, and the width of its soft edge, in pixels. */
 const strokeRadius = 1.5;
 const softEdge = 1.2;
