@@ -64,6 +64,11 @@ test.describe('real recordings', () => {
       await timeline.focus();
       await page.keyboard.press('End');
       await expect(clock).not.toHaveText(before ?? '');
+      await page.keyboard.press('Home');
+      const start = await clock.textContent();
+      await page.getByRole('button', { name: 'Play recording' }).click();
+      await expect(clock).not.toHaveText(start ?? '');
+      await page.getByRole('button', { name: /(Pause|Play) recording/ }).click();
       await expect(page.getByText('SNN (T = 5)')).toBeVisible();
       await expect(page.locator('.pane').first().getByText(/\d+ ms/)).toBeVisible();
     });

@@ -70,18 +70,18 @@ function readGen1(name: string, bytes: Uint8Array): TruthBox[] {
 }
 
 const vocNumber = z.coerce.number();
-const vocSchema = z.object({
-  annotation: z.object({
-    object: z
-      .array(
-        z.object({
-          name: z.coerce.string(),
-          bndbox: z.object({ xmin: vocNumber, ymin: vocNumber, xmax: vocNumber, ymax: vocNumber }),
-        }),
-      )
-      .default([]),
-  }),
+const vocAnnotationSchema = z.object({
+  object: z
+    .array(
+      z.object({
+        name: z.coerce.string(),
+        bndbox: z.object({ xmin: vocNumber, ymin: vocNumber, xmax: vocNumber, ymax: vocNumber }),
+      }),
+    )
+    .default([]),
 });
+// An element without content is parsed as an empty text.
+const vocSchema = z.object({ annotation: z.preprocess((value) => (value === '' ? {} : value), vocAnnotationSchema) });
 
 function readVoc(name: string, text: string): TruthBox[] {
   let parsed: unknown;
