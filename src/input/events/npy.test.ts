@@ -107,6 +107,12 @@ describe('npz', () => {
     expect((await readAll({ blob: four, name: 'a.npz' })).rows).toEqual(rows);
   });
 
+  it('that unpacks to far more than it is, is refused', async () => {
+    const bomb = await zip({ 'events.npy': new Uint8Array(80 << 20) });
+    expect(bomb.size).toBeLessThan(200_000);
+    await expect(readAll({ blob: bomb, name: 'a.npz' })).rejects.toMatchObject({ code: 'input/too-large' });
+  });
+
   it('survives damage', async () => {
     const bytes = new Uint8Array(await (await zip({ 'events.npy': matrix('<i8', [0, 1, 2, 3]) })).arrayBuffer());
     const { read: readable, refused } = await surviveMutations(bytes, 'a.npz', 200);

@@ -48,6 +48,9 @@ async function openNpy(file: RecordingFile, options: OpenOptions, task: Task): P
 
 /** Unpacked content of a zip is held in memory, so that it can be read from any place. */
 const maximumUnpackedBytes = 1 << 30;
+/** Events shrink to a tenth or so: what claims to have shrunk further than this may come to a little only. */
+const believableShrinking = 100;
+const alwaysUnpackedBytes = 64 << 20;
 
 async function openNpz(file: RecordingFile, options: OpenOptions, task: Task): Promise<OpenedSource> {
   const arrays = await unpackArrays(file, task);
@@ -67,14 +70,17 @@ async function unpackArrays({ blob, name }: RecordingFile, task: Task): Promise<
   configure({ useWebWorkers: false });
   const reader = new ZipReader(new BlobReader(blob));
   const arrays = new Map<string, NpyArray>();
-  let left = maximumUnpackedBytes;
+  let left = Math.min(maximumUnpackedBytes, Math.max(alwaysUnpackedBytes, blob.size * believableShrinking));
   try {
     for await (const entry of reader.getEntriesGenerator()) {
       if (entry.directory || !entry.filename.endsWith('.npy')) continue;
       throwIfCancelled(task.signal);
       const chunks: Uint8Array<ArrayBuffer>[] = [];
+      if (entry.uncompressedSize > left) {
+        throw new AppError('input/too-large', `${name} unpacks to more than can be held here.`, 'Save its events as .npy: that is read piece by piece.');
+      }
       // What the archive claims of its sizes is not trusted: what comes out is counted.
-      const claimed = Math.min(entry.uncompressedSize, left);
+      const claimed = entry.uncompressedSize;
       let size = 0;
       await entry.getData(
         new WritableStream<Uint8Array<ArrayBuffer>>({
