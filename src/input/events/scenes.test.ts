@@ -5,7 +5,11 @@ import { saccades, simulateScene, type SimulatedScene } from './scenes';
 describe('simulated scenes', () => {
   it.each(['digits', 'road'] as const)('%s: the same seed gives the same recording, with boxes on the sensor', (scene) => {
     const first = simulateScene(scene, 3);
-    expect(simulateScene(scene, 3)).toEqual(first);
+    const again = simulateScene(scene, 3);
+    expect(again.boxes).toEqual(first.boxes);
+    // Bytes, since `toEqual` looks at each of some hundred thousand numbers for itself.
+    const bytes = ({ events }: SimulatedScene): Buffer => Buffer.concat([events.t, events.x, events.y, events.p].map((column) => Buffer.from(column.slice(0, events.count).buffer)));
+    expect(bytes(again).equals(bytes(first))).toBe(true);
     expect(simulateScene(scene, 6).boxes).not.toEqual(first.boxes);
     expect(first.boxes.length).toBeGreaterThan(0);
     expect(first.events.count).toBeGreaterThan(1000);
