@@ -83,11 +83,12 @@ async function convert(args: string[]): Promise<void> {
   await recording.scan(task);
   const { sensor, events } = recording.summary;
   // A format that cannot hold the recording says so before the file is touched.
-  let file: FileHandle | undefined;
+  const opened: { file?: FileHandle } = {};
   const writer = openWriter(format, sensor, events, async (bytes) => {
-    await file?.writeFile(bytes);
+    await opened.file?.writeFile(bytes);
   });
-  file = await open(to, 'w');
+  const file = await open(to, 'w');
+  opened.file = file;
   try {
     await recording.visit(-Infinity, Infinity, task, (piece, first, end) => writer.write(piece, first, end));
     await writer.end();
