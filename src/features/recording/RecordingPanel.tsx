@@ -13,6 +13,7 @@ import {
 import { showStep } from '../../commands/timeline';
 import { usePlayground, type RecordingState } from '../../state/store';
 import { Button, Panel, SelectField, SwitchField } from '../../ui/controls';
+import { coveringRate, nearZeroUs } from './coveringRate';
 import { Statistics } from './Statistics';
 import { TableFields } from './TableFields';
 import { formatUs, savedFormats } from './words';
@@ -51,8 +52,6 @@ function clockOf({ scanned }: RecordingState, timeUs: number): string {
   const firstUs = scanned.summary.minUs ?? 0;
   return formatUs(firstUs < nearZeroUs ? timeUs : timeUs - firstUs);
 }
-
-const nearZeroUs = 1e6;
 
 function Player({ recording }: { recording: RecordingState }) {
   const { playing, fromUs, settings } = recording;
@@ -108,10 +107,11 @@ function Rate({ recording: { scanned, fromUs, settings, truth } }: { recording: 
     () => Array.from({ length: steps - 1 }, (_, index) => fromUs + ((index + 1) * windowUs) / steps),
     [fromUs, windowUs, steps],
   );
+  const bins = useMemo(() => coveringRate(scanned.summary.rate, fromUs, fromUs + windowUs), [scanned.summary.rate, fromUs, windowUs]);
   const marks = useMemo(() => [...new Set(truth.flatMap(({ timeUs }) => timeUs ?? []))], [truth]);
   return (
     <RateTimeline
-      bins={scanned.summary.rate}
+      bins={bins}
       windowUs={[fromUs, fromUs + windowUs]}
       stepsUs={borders}
       currentUs={fromUs + ((step + 1) * windowUs) / steps}
