@@ -22,6 +22,14 @@ test('a simulated recording opens with its boxes, plays, and the network finds i
   await expect(clock).not.toHaveText(before ?? '');
 });
 
+test('another scene is filmed when asked for', async ({ page }) => {
+  await openPage(page);
+  await page.getByRole('button', { name: 'Film another: Moving digits' }).click();
+  const panel = page.getByRole('region', { name: 'Recording', exact: true });
+  await expect(panel).toContainText('Simulated scene, 128 × 128');
+  await expect(page.getByText(/^Moving digits \d{4,}/)).toBeVisible();
+});
+
 test('a recording plays from window to window and stops at its end', async ({ page }) => {
   await openPage(page);
   await page.getByRole('button', { name: 'Road with cars and pedestrians 1' }).click();

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from '../base/schema';
 import { detectionResultSchema } from '../engine/protocol';
 import { drawSmear } from '../input/frames/smear';
-import { computeExample, galleryFolder, gallerySeeds } from './gallery';
+import { computeExample, galleryFolder, galleryRecording, galleryScenes, gallerySeeds } from './gallery';
 
 describe('the gallery', () => {
   it.each(gallerySeeds)('holds the picture that seed %i draws', async (seed) => {
@@ -15,6 +15,12 @@ describe('the gallery', () => {
     const difference = stored.data.reduce((sum, value, index) => sum + Math.abs(value - (data[index] ?? NaN)), 0) / data.length;
     // What JPEG loses; another seed differs by more than 15.
     expect(difference).toBeLessThan(3);
+  });
+
+  it.each(galleryScenes)('holds the recording that the simulated camera makes: %j', async ({ scene, seed }) => {
+    const { recording, boxes } = await galleryRecording(scene, seed);
+    expect(readFileSync(join(galleryFolder, `${scene}-${seed}.raw`)).equals(recording)).toBe(true);
+    expect(readFileSync(join(galleryFolder, `${scene}-${seed}.json`), 'utf8')).toBe(boxes);
   });
 
   it('shows first what the networks really find', async () => {

@@ -1,8 +1,11 @@
-/** `npm run gallery`: draws the gallery's pictures and computes what the page shows before its engine is ready. */
+/** `npm run gallery`: draws the gallery's pictures, films its scenes and computes what the page shows before its engine is ready. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { Session } from '../engine/session';
+import type { SceneKind } from '../base/eventOptions';
+import { simulateScene } from '../input/events/scenes';
+import { openWriter } from '../input/events/write';
 import { drawSmear } from '../input/frames/smear';
 import { trainedNeuron } from '../network/network';
 import { openBackend } from '../tensor/backend';
@@ -32,8 +35,33 @@ export async function computeExample(image: Blob): Promise<{ snn: DetectionResul
   return { snn: await run('snn'), ann: await run('ann') };
 }
 
+/** Recordings that the simulated camera makes of drawn scenes, and the boxes that are true of them. */
+export const galleryScenes: readonly { scene: SceneKind; seed: number }[] = [
+  { scene: 'digits', seed: 1 },
+  { scene: 'digits', seed: 2 },
+  { scene: 'digits', seed: 3 },
+  { scene: 'road', seed: 1 },
+];
+
+/** The stored files of a scene: EVT 3.0, which is the smallest, and the boxes as JSON. */
+export async function galleryRecording(scene: SceneKind, seed: number): Promise<{ recording: Buffer; boxes: string }> {
+  const { events, sensor, boxes } = simulateScene(scene, seed);
+  const parts: Uint8Array[] = [];
+  const writer = openWriter('evt3', sensor, events.count, (bytes) => {
+    parts.push(bytes);
+  });
+  await writer.write(events, 0, events.count);
+  await writer.end();
+  return { recording: Buffer.concat(parts), boxes: `${JSON.stringify(boxes)}\n` };
+}
+
 async function writeGallery(): Promise<void> {
   await mkdir(galleryFolder, { recursive: true });
+  for (const { scene, seed } of galleryScenes) {
+    const { recording, boxes } = await galleryRecording(scene, seed);
+    await writeFile(join(galleryFolder, `${scene}-${seed}.raw`), recording);
+    await writeFile(join(galleryFolder, `${scene}-${seed}.json`), boxes);
+  }
   for (const seed of gallerySeeds) await writeFile(join(galleryFolder, `smear-${seed}.jpg`), await galleryPicture(seed));
   const example = await computeExample(new Blob([new Uint8Array(await galleryPicture(gallerySeeds[0]))]));
   await writeFile(join(galleryFolder, 'example.json'), `${JSON.stringify(example)}\n`);

@@ -13,7 +13,7 @@ import type { WritableFormatId } from '../base/eventOptions';
 const scanBudgetMs = 120;
 
 /** Opens a recording and shows its beginning at once; the rest is read in portions. One that cannot be read changes nothing. */
-export async function openRecording(ref: RecordingRef, about: { title: string; origin: string }, labels: readonly File[] = []): Promise<void> {
+export async function openRecording(ref: RecordingRef, about: { title: string; origin: string }, given: { labels?: readonly File[]; truth?: readonly TruthBox[] } = {}): Promise<void> {
   const scanned = await underWay('recording', 'Opening the recording', (task) => engine.request('scanRecording', { recording: ref, budgetMs: scanBudgetMs }, task));
   if (!scanned) return;
   pauseRecording();
@@ -22,7 +22,7 @@ export async function openRecording(ref: RecordingRef, about: { title: string; o
     ref,
     ...about,
     scanned,
-    truth: scanned.truth,
+    truth: given.truth ?? scanned.truth,
     fromUs: startUs,
     settings: { ...(usePlayground.getState().recording?.settings ?? gen1Window) },
     playing: false,
@@ -32,7 +32,7 @@ export async function openRecording(ref: RecordingRef, about: { title: string; o
   const labelUs = recording.truth.find(({ timeUs }) => timeUs !== undefined)?.timeUs;
   await showWindow(labelUs === undefined ? startUs : labelUs - recording.settings.windowUs);
   await readOn(ref);
-  if (labels.length > 0) await openLabels(labels);
+  if (given.labels && given.labels.length > 0) await openLabels(given.labels);
 }
 
 /** Another reading of the same file: for tables whose columns were not understood. */

@@ -1,5 +1,6 @@
 import { AppError } from '../base/errors';
 import { defaultSimulatorSettings, type SceneKind, type SimulatorSettings } from '../base/eventOptions';
+import { z } from '../base/schema';
 import { engine } from '../state/engine';
 import { usePlayground } from '../state/store';
 import { openRecording, showWindow } from './recordings';
@@ -24,9 +25,50 @@ export function resetCamera(): void {
 
 export const sceneTitles: Readonly<Record<SceneKind, string>> = { digits: 'Moving digits', road: 'Road with cars and pedestrians' };
 
-export async function openScene(scene: SceneKind, seed: number): Promise<void> {
-  const ref = { kind: 'scene' as const, id: `scene ${scene} ${seed}`, scene, seed };
-  await openRecording(ref, { title: `${sceneTitles[scene]} ${seed}`, origin: 'Simulated from a scene that this program draws.' });
+const sceneOrigin = 'Simulated from a scene that this program draws.';
+
+export interface GalleryRecording {
+  title: string;
+  /** Address of the recording on this site; its boxes lie beside it. */
+  file: string;
+}
+
+/** Stored by `npm run gallery`. */
+export const galleryRecordings: readonly GalleryRecording[] = (
+  [
+    ['digits', 1],
+    ['digits', 2],
+    ['digits', 3],
+    ['road', 1],
+  ] as const
+).map(([scene, seed]) => ({ title: `${sceneTitles[scene]} ${seed}`, file: `${import.meta.env.BASE_URL}gallery/${scene}-${seed}.raw` }));
+
+const truthSchema = z.array(
+  z.object({
+    timeUs: z.number().optional(),
+    box: z.tuple([z.number(), z.number(), z.number(), z.number()]),
+    class: z.int().optional(),
+    name: z.string().optional(),
+  }),
+);
+
+export async function openGalleryRecording({ title, file }: GalleryRecording): Promise<void> {
+  const fetched = await underWay('recording', `Opening ${title}`, async ({ signal }) => {
+    const [recording, boxes] = await Promise.all([file, file.replace(/raw$/, 'json')].map((address) => fetch(address, { signal })));
+    if (!recording?.ok || !boxes?.ok) {
+      throw new AppError('fetch/failed', `${title} could not be fetched.`, 'Reload the page; if that does not help, the site is incomplete.');
+    }
+    return { blob: await recording.blob(), truth: truthSchema.parse(await boxes.json()) };
+  });
+  if (!fetched) return;
+  const truth = fetched.truth.map(({ timeUs, box, class: label, name }) => ({ timeUs, box, class: label, name }));
+  await openRecording({ kind: 'file', id: file, name: file, blob: fetched.blob }, { title, origin: sceneOrigin }, { truth });
+}
+
+/** A scene that nobody has seen, filmed now. */
+export async function filmAnother(scene: SceneKind): Promise<void> {
+  const seed = 1000 + Math.floor(Math.random() * 1e6);
+  await openRecording({ kind: 'scene', id: `scene ${scene} ${seed}`, scene, seed }, { title: `${sceneTitles[scene]} ${seed}`, origin: sceneOrigin });
 }
 
 /** A whole video file through the simulated camera. */

@@ -63,7 +63,7 @@ let nextRecording = 1;
 
 async function openRecordingFile(file: File, labels: readonly File[]): Promise<void> {
   const ref = { kind: 'file' as const, id: `file ${nextRecording++}`, name: file.name, blob: file };
-  await openRecording(ref, { title: file.name, origin: 'Your file' }, labels);
+  await openRecording(ref, { title: file.name, origin: 'Your file' }, { labels });
 }
 
 type FileKind = 'picture' | 'video' | 'labels' | 'checkpoint' | 'recording';

@@ -1,5 +1,5 @@
 import { sceneKinds } from '../../base/eventOptions';
-import { openScene, resetCamera, sceneTitles, setCamera, toggleCamera } from '../../commands/simulate';
+import { filmAnother, galleryRecordings, openGalleryRecording, resetCamera, sceneTitles, setCamera, toggleCamera } from '../../commands/simulate';
 import { usePlayground } from '../../state/store';
 import { Button, Panel, SliderField } from '../../ui/controls';
 import { SketchPad } from './SketchPad';
@@ -11,16 +11,21 @@ export function EventSources() {
   return (
     <Panel title="Events" className="event-sources">
       <ul className="source-list" aria-label="Simulated recordings">
-        {sceneKinds.flatMap((scene) =>
-          [1, 2, 3].map((seed) => (
-            <li key={`${scene} ${seed}`}>
-              <Button look="quiet" onPress={() => void openScene(scene, seed)}>
-                {sceneTitles[scene]} {seed}
-              </Button>
-            </li>
-          )),
-        )}
+        {galleryRecordings.map((recording) => (
+          <li key={recording.file}>
+            <Button look="quiet" onPress={() => void openGalleryRecording(recording)}>
+              {recording.title}
+            </Button>
+          </li>
+        ))}
       </ul>
+      <div className="source-actions">
+        {sceneKinds.map((scene) => (
+          <Button key={scene} aria-label={`Film another: ${sceneTitles[scene]}`} onPress={() => void filmAnother(scene)}>
+            Another {scene === 'digits' ? 'of digits' : 'road'}
+          </Button>
+        ))}
+      </div>
       <p className="source-note">Simulated: scenes that this program draws, seen by its simulated event camera.</p>
       <p className="source-note">
         Open a recording above: Prophesee DAT and RAW, AEDAT, ATIS, Event Stream, HDF5, npy, text. Boxes beside it (<code>*_bbox.npy</code>, VOC, YOLO)
