@@ -6,7 +6,7 @@ import { configurations, defaultAnchors } from './configurations';
 import { buildGraph, type ConvolutionNode, type NetworkGraph } from './graph';
 
 /** Added to the variance by every batch norm of the released code; not stored in a state_dict. */
-const normEpsilon = 1e-5;
+export const normEpsilon = 1e-5;
 
 /** The shape of every tensor that a network reads, by name. */
 export function expectedTensors(graph: NetworkGraph): Map<string, readonly number[]> {
