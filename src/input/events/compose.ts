@@ -1,7 +1,7 @@
 import { seededRandom, type Random } from '../../base/random';
 import type { Box, Size } from '../../base/geometry';
 import { EventColumns, sortedByTime, type Events } from './events';
-import type { TruthBox } from './truth';
+import type { TruthBox } from '../../base/truth';
 
 /**
  * Composes labelled scenes of single-object recordings (N-MNIST's digits): each is shifted in space and time onto one
