@@ -86,7 +86,7 @@ export async function benchCommand(args: string[]): Promise<void> {
 
   const contestants: Contestant[] = [];
   for (const [engine, preference] of [['this', 'event'], ['tfjs', 'wasm']] as const) {
-    const { operations } = await openBackend({ preference, wasmPaths: undefined, eventKernels: readKernels, avoid: [] });
+    const { operations } = await openBackend({ preference, wasmPaths: undefined, eventKernels: () => readKernels(), avoid: [] });
     for (const [network, checkpoint] of [['snn', snn], ['ann', ann]] as const) {
       const loaded = await Network.load(checkpoint, operations, task);
       contestants.push({ network, engine, backend: preference, run: () => loaded.run(values, shape, { ...settings, mode: network }, task) });
@@ -162,7 +162,7 @@ async function costAgainstRate(
   run: (network: Network, threshold: number) => Promise<NetworkRun>,
   task: Task,
 ): Promise<RateRow[]> {
-  const kernels = await startKernels(readKernels);
+  const kernels = await startKernels(() => readKernels());
   let spikingMs = 0;
   const timed: typeof kernels = {
     ...kernels,

@@ -56,7 +56,7 @@ export async function detectCommand(args: string[]): Promise<void> {
   const task = terminalTask();
   const file = { name: basename(input), blob: await openFile(input) };
   const source = await modelSource(weights);
-  const backend = await openBackend({ preference, wasmPaths: undefined, eventKernels: readKernels, avoid: [] });
+  const backend = await openBackend({ preference, wasmPaths: undefined, eventKernels: () => readKernels(), avoid: [] });
   const session = new Session(backend, nodeSurroundings);
   const model = await session.load({ slot: modeAsked, source }, task);
   const slot = model.mode;
