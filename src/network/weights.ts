@@ -131,7 +131,7 @@ function weightCount({ geometry }: ConvolutionNode): number {
 }
 
 /** `[out, in, k, k]` to `[k, k, in, out]`, scaled by the norm: `w * gamma / sqrt(var + eps)`, `beta - mean * gamma / sqrt(var + eps)`. */
-async function foldedConvolution(
+export async function foldedConvolution(
   node: ConvolutionNode,
   checkpoint: Checkpoint,
   task: Task,
