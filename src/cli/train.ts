@@ -172,7 +172,9 @@ function sceneOf(
   const { events, boxes } = composeScene(pool, { size, objects: { fewest: objects[0], most: objects[1] } }, seedFrom(random));
   const steps = config.mode === 'ann' ? 1 : (config.stages.at(-1)?.steps ?? 1);
   const values = paintSteps(events, { width: size, height: size }, { fromUs: 0, windowUs, steps, representation: 'gen1' });
-  const data = Uint8Array.from(values, (value) => Math.round(value * 255));
+  const data = new Uint8Array(values.length);
+  // A loop: a typed array's `from` takes ten times as long.
+  for (let index = 0; index < values.length; index++) data[index] = Math.round((values[index] ?? 0) * 255);
   return { width: size, height: size, data, steps, boxes: boxes.map(({ box, class: label }) => ({ box, class: label ?? 0 })) };
 }
 
