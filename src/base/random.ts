@@ -21,3 +21,9 @@ export function between(random: Random, low: number, high: number): number {
 export function oneOf<Choice>(random: Random, choices: readonly [Choice, ...Choice[]]): Choice {
   return choices[Math.floor(random() * choices.length)] ?? choices[0];
 }
+
+/** Numbers of the standard normal distribution (Box and Muller 1958). */
+export function normal(random: Random): number {
+  // 1 − u lies in (0, 1], whose logarithm is finite.
+  return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+}
