@@ -307,7 +307,7 @@ const progressSchema = z.object({
   label: z.string(),
   done: z.number(),
   total: z.number().optional(),
-  unit: z.enum(['bytes', 'layers', 'items']),
+  unit: z.enum(['bytes', 'layers', 'steps', 'items']),
 });
 
 export const toWorkerSchema = z.discriminatedUnion('type', [
