@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'react';
+import { Suspense, useEffect, useState } from 'react';
 import { startKeys } from '../commands/keys';
 import { DetectionPanes } from '../features/detections/DetectionPanes';
 import { RasterPanel, RatesPanel } from '../features/network/ActivityPanels';
@@ -13,17 +13,32 @@ import { Activities } from './Activities';
 import { AppHeader } from './AppHeader';
 import { DropTarget } from './DropTarget';
 import { HelpDialog } from './HelpDialog';
+import { usePlayground } from '../state/store';
 import { Messages } from './Messages';
+import { pages } from './pages';
 
-/** The Detect page. */
+/** The shell: what stays while pages change. */
 export function App() {
   const [helpIsOpen, showHelp] = useState(false);
+  const page = usePlayground((state) => state.view.page);
   useEffect(() => startKeys(() => showHelp(true)), []);
+  const Page = pages.find(({ name }) => name === page)?.Page ?? DetectPage;
   return (
     <DropTarget>
       <AppHeader onHelp={() => showHelp(true)} />
       <Activities />
       <Messages />
+      <Suspense fallback={<p className="page-loading">Opening the page…</p>}>
+        <Page />
+      </Suspense>
+      <HelpDialog isOpen={helpIsOpen} onClose={() => showHelp(false)} />
+    </DropTarget>
+  );
+}
+
+function DetectPage() {
+  return (
+    <>
       <main className="detect-page">
         <div className="detect-left">
           <SourcePanel />
@@ -46,7 +61,6 @@ export function App() {
       <footer className="app-footer">
         <Timeline />
       </footer>
-      <HelpDialog isOpen={helpIsOpen} onClose={() => showHelp(false)} />
-    </DropTarget>
+    </>
   );
 }

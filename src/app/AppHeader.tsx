@@ -1,7 +1,9 @@
 import { Button, SelectField } from '../ui/controls';
 import { chooseBackend, chooseShippedModel, shippedModels } from '../commands/models';
+import { choosePage } from '../commands/pages';
 import { chooseTheme } from '../commands/theme';
 import { usePlayground } from '../state/store';
+import { pages } from './pages';
 
 const backendChoices = [
   { id: 'auto', label: 'Automatic', description: 'WebGPU on a real GPU, else the CPU' },
@@ -30,6 +32,7 @@ export function AppHeader({ onHelp }: { onHelp: () => void }) {
       <h1>
         EMS-YOLO <span>Playground</span>
       </h1>
+      <PageLinks />
       <div className="app-header-controls">
         <SelectField
           label="Model"
@@ -58,5 +61,18 @@ export function AppHeader({ onHelp }: { onHelp: () => void }) {
         </Button>
       </div>
     </header>
+  );
+}
+
+function PageLinks() {
+  const page = usePlayground((state) => state.view.page);
+  return (
+    <nav className="page-links" aria-label="Pages">
+      {[{ name: 'detect' as const, title: 'Detect' }, ...pages].map(({ name, title }) => (
+        <button key={name} type="button" aria-current={name === page ? 'page' : undefined} onClick={() => choosePage(name)}>
+          {title}
+        </button>
+      ))}
+    </nav>
   );
 }

@@ -6,7 +6,7 @@ import { configurations, defaultAnchors } from './configurations';
 import { buildGraph, type ConvolutionNode, type NetworkGraph } from './graph';
 
 /** Added to the variance by every batch norm of the released code; not stored in a state_dict. */
-const normEpsilon = 1e-5;
+export const normEpsilon = 1e-5;
 
 /** The shape of every tensor that a network reads, by name. */
 export function expectedTensors(graph: NetworkGraph): Map<string, readonly number[]> {
@@ -116,7 +116,7 @@ export async function loadConvolutions(
   try {
     for (const node of nodes) {
       throwIfCancelled(task.signal);
-      const { weights, bias } = await foldedConvolution(node, checkpoint, unitOf.get(node.input), task);
+      const { weights, bias } = await foldedConvolution(node, checkpoint, task, unitOf.get(node.input));
       loaded.set(node.id, operations.loadConvolution({ ...node.geometry, weights, bias }));
       bytes += weightCount(node) * 4;
       task.report({ label: 'Loading weights', done: bytes, total: totalBytes, unit: 'bytes' });
@@ -134,13 +134,13 @@ function weightCount({ geometry }: ConvolutionNode): number {
 
 /**
  * `[out, in, k, k]` to `[k, k, in, out]`, scaled by the norm: `w * gamma / sqrt(var + eps)`, `beta - mean * gamma / sqrt(var + eps)`,
- * and by the units of what is read.
+ * and by the units of what is read, `[in]`, where there are any.
  */
-async function foldedConvolution(
+export async function foldedConvolution(
   node: ConvolutionNode,
   checkpoint: Checkpoint,
-  units: Float32Array | undefined,
   task: Task,
+  units?: Float32Array,
 ): Promise<{ weights: Float32Array; bias: Float32Array }> {
   const { outputChannels, inputChannels, kernel } = node.geometry;
   const source = await checkpoint.read(node.weightName, task);

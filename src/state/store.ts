@@ -138,6 +138,9 @@ export interface ModelState {
   ann: ModelDescription | undefined;
 }
 
+/** What the top bar switches between; `app/pages.ts` lists those that there are. */
+export type PageName = 'detect' | 'evaluate' | 'train' | 'learn' | 'bench';
+
 export interface DetectionSettings {
   confidence: number;
   iou: number;
@@ -158,6 +161,7 @@ export interface PlaygroundState {
   activities: Record<string, Activity>;
   messages: Message[];
   view: {
+    page: PageName;
     /** 0-based; every view shows this one. */
     step: number;
     playing: boolean;
@@ -211,6 +215,7 @@ export const usePlayground = create<PlaygroundState>()(() => ({
   activities: {},
   messages: [],
   view: {
+    page: 'detect',
     step: trainedRun.steps - 1,
     playing: false,
     speed: 2,

@@ -1,0 +1,12 @@
+import type { ComponentType } from 'react';
+import type { PageName } from '../state/store';
+
+/** A page beside Detect, loaded when it is first opened: `lazy(() => import('../features/…'))`. */
+export interface OtherPage {
+  name: Exclude<PageName, 'detect'>;
+  title: string;
+  Page: ComponentType;
+}
+
+/** In the order in which the top bar names them, after Detect. */
+export const pages: readonly OtherPage[] = [];
