@@ -13,7 +13,7 @@ export function operationCounts(
 ): OperationCounts {
   return {
     steps,
-    layers: convolutionCosts(graph, input.height, input.width).map(({ row, label, operations, outputs, spikesFrom, readsInput }) => ({
+    layers: convolutionCosts(graph, input.height, input.width, neuronKind === 'leaky' ? 'trained' : 'converted').map(({ row, label, operations, outputs, spikesFrom, readsInput }) => ({
       name: `${row} ${label}`,
       operationsPerStep: operations,
       outputsPerStep: outputs,

@@ -525,7 +525,8 @@ export interface ConvolutionCost {
   readsInput: boolean;
 }
 
-export function convolutionCosts(graph: NetworkGraph, height: number, width: number): ConvolutionCost[] {
+/** @param spiking which neurons spike: those of the trained network, or (converted) every one */
+export function convolutionCosts(graph: NetworkGraph, height: number, width: number, spiking: 'trained' | 'converted' = 'trained'): ConvolutionCost[] {
   const shapes = nodeShapes(graph, height, width);
   return graph.nodes
     .filter((node) => node.op === 'convolution')
@@ -533,14 +534,14 @@ export function convolutionCosts(graph: NetworkGraph, height: number, width: num
       const { kernel, inputChannels, outputChannels } = node.geometry;
       const { height: high = 0, width: wide = 0 } = shapes[node.id] ?? {};
       const input = graph.nodes[node.input];
+      const readsSpikes = input?.op === 'neuron' && (spiking === 'converted' || input.emits === 'spikes');
       return {
         node: node.id,
         row: node.row,
         label: (graph.blocks[node.row]?.repeats ?? 1) > 1 ? `${node.repeat + 1}, ${node.label}` : node.label,
         operations: high * wide * outputChannels * inputChannels * kernel * kernel,
         outputs: high * wide * outputChannels,
-        spikesFrom:
-          input?.emits === 'spikes' ? graph.layers.find((layer) => layer.node === input.id)?.index : undefined,
+        spikesFrom: readsSpikes ? graph.layers.find((layer) => layer.node === input.id)?.index : undefined,
         readsInput: input?.op === 'input',
       };
     });

@@ -248,7 +248,7 @@ describe.each(['wasm', 'event'] as const)('%s agrees with the reference', (name)
       }),
       kernel: fc.constantFrom(1, 3, 5),
       stride: fc.constantFrom(1, 2),
-      outputChannels: fc.constantFrom(1, 3, 4, 8, 9, 16, 20, 28, 32, 33, 64, 76),
+      outputChannels: fc.constantFrom(1, 3, 4, 8, 9, 16, 20, 28, 30, 31, 32, 33, 64, 76),
       still: fc.boolean(),
       after: fc.constantFrom('nothing', 'maxPool', 'add', 'concatenate', 'concatenate and pool'),
       seed: fc.integer({ min: 0, max: 1000 }),
