@@ -22,7 +22,10 @@ export interface Signal {
   readonly shape: FeatureShape;
 }
 
-/** Binary features: every value is 0 or 1. An implementation may store them as masks or lists. */
+/**
+ * Binary features: every value is 0 or 1; where neurons fire bursts, the number of spikes. An implementation may store
+ * them as masks or lists.
+ */
 export interface Spikes {
   readonly kind: 'spikes';
   readonly shape: FeatureShape;
@@ -64,6 +67,14 @@ export interface NeuronParameters {
   threshold: number;
 }
 
+/** The integrate-and-fire neuron with reset by subtraction, for networks that are converted from an ANN. */
+export interface IntegrateAndFireParameters {
+  /** What a membrane must reach to spike, and loses with every spike: positive, `[channels]`. */
+  thresholds: Float32Array;
+  /** How many spikes a neuron may fire within one step, 1 or more (burst spikes). */
+  maximumSpikes: number;
+}
+
 export interface Operations {
   readonly backend: BackendName;
 
@@ -99,10 +110,28 @@ export interface Operations {
   carryOver(last: Signal, neuron: 'lif' | 'silu', parameters: NeuronParameters): Signal;
   /** The input current with what an earlier run left (one step) added to the first of `steps` steps. */
   addCarried(input: Signal, steps: number, carried: Signal): Signal;
+  /**
+   * Runs the integrate-and-fire neuron over `steps`, from the membranes `before` (one step long): each step adds its
+   * current, and then, at most `maximumSpikes` times, `v >= threshold` fires and leaves `v - threshold`. An input of one step is
+   * read again at every step.
+   * @returns `after`, the membranes after the last step; `before` stays the caller's
+   */
+  integrateAndFire(
+    input: Signal,
+    steps: number,
+    parameters: IntegrateAndFireParameters,
+    before: Signal,
+  ): { spikes: Spikes; after: Signal };
   relu(input: Signal): Signal;
 
   /** Kernel and stride `size`, no padding; a rest at the right and below is dropped. */
   maxPool(input: Signal, size: number): Signal;
+  /**
+   * Max pooling of everything that has come in: with S the sum of the inputs up to a step, starting from `before` (one step
+   * long), it gives `maxPool(S[t]) - maxPool(S[t - 1])`, so that the outputs add up to the pooled sum.
+   * @returns `after`, S after the last step; `before` stays the caller's
+   */
+  maxPoolOfSums(input: Signal, size: number, steps: number, before: Signal): { pooled: Signal; after: Signal };
   /** Nearest neighbour, twice as high and wide. */
   upsample(input: Signal): Signal;
   /** Along channels; inputs of one step are repeated where others have more. */

@@ -3,6 +3,7 @@ import type {
   ConvolutionGeometry,
   ConvolutionWeights,
   FeatureShape,
+  IntegrateAndFireParameters,
   LayerClock,
   NeuronParameters,
   Operations,
@@ -44,6 +45,8 @@ interface SpikeLists {
   /** `u32[(steps + 1) * pixels]`, behind the lists: how many. */
   counts: number;
   listBytes: number;
+  /** How often a channel may be on one list: the spikes that a neuron may fire within a step. */
+  maximumSpikes: number;
   shape: FeatureShape;
   owners: number;
 }
@@ -180,11 +183,7 @@ export class EventOperations implements Operations {
     const { parts } = input as EventSignal;
     const pixels = shape.height * shape.width;
     const sources = parts.map((part) => this.materialised(part, shape));
-    // Lists are written 8 channels at a time, from wherever their end is.
-    const listBytes = (Math.ceil(shape.channels / 8) * 8 + 8) * 2;
-    const places = (steps + 1) * pixels;
-    const address = this.heap.allocate(places * (listBytes + 4));
-    const lists: SpikeLists = { address, counts: address + places * listBytes, listBytes, shape, owners: 1 };
+    const lists = this.allocateLists(shape, 1);
     const membrane = record ? this.allocate(shape) : 0;
     let firstChannel = 0;
     const started = this.now();
@@ -194,7 +193,7 @@ export class EventOperations implements Operations {
         sources[index] ?? 0, part.steps === 1 ? 0 : pixels * pixelBytes, pixelBytes, pixels, steps, part.channels,
         decay, threshold,
         membrane, strideOf(shape.channels) * 4,
-        address, listBytes, lists.counts, firstChannel,
+        lists.address, lists.listBytes, lists.counts, firstChannel,
       );
       firstChannel += part.channels;
     });
@@ -240,6 +239,33 @@ export class EventOperations implements Operations {
     return stored(shape, target);
   }
 
+  integrateAndFire(input: Signal, steps: number, { thresholds, maximumSpikes }: IntegrateAndFireParameters, before: Signal) {
+    if (steps > maximumSteps) throw new RangeError(`The neuron runs over at most ${maximumSteps} steps.`);
+    const shape = { ...input.shape, steps };
+    const { parts } = input as EventSignal;
+    const pixels = shape.height * shape.width;
+    const stride = strideOf(shape.channels);
+    const sources = parts.map((part) => this.materialised(part, shape));
+    const after = this.copy(before);
+    const lists = this.allocateLists(shape, maximumSpikes);
+    const limits = this.heap.allocate(stride * 4);
+    this.floats(limits, shape.channels).set(thresholds);
+    let firstChannel = 0;
+    parts.forEach((part, index) => {
+      const pixelBytes = strideOf(part.channels) * 4;
+      this.kernels.integrateAndFire(
+        sources[index] ?? 0, part.steps === 1 ? 0 : pixels * pixelBytes, pixelBytes, pixels, steps, part.channels,
+        limits + firstChannel * 4, maximumSpikes,
+        after + firstChannel * 4, stride * 4,
+        lists.address, lists.listBytes, lists.counts, firstChannel,
+      );
+      firstChannel += part.channels;
+    });
+    this.heap.release(limits);
+    const spikes: EventSpikes = { kind: 'spikes', shape, lists };
+    return { spikes, after: stored(before.shape, after) };
+  }
+
   relu(input: Signal): Signal {
     const source = this.joined(input);
     const target = this.allocate(input.shape);
@@ -258,6 +284,25 @@ export class EventOperations implements Operations {
       const bytes = strideOf(part.channels) * 4;
       this.kernels.maxPool(part.content.address, bytes, part.steps, height, width, size, bytes, target, pixelBytes);
     });
+  }
+
+  maxPoolOfSums(input: Signal, size: number, steps: number, before: Signal) {
+    const { height, width } = input.shape;
+    const shape = { ...input.shape, steps, height: Math.floor(height / size), width: Math.floor(width / size) };
+    const after = this.copy(before);
+    const target = this.allocate(shape);
+    const targetBytes = strideOf(shape.channels) * 4;
+    let offset = 0;
+    for (const part of (input as EventSignal).parts) {
+      const source = this.materialised(part, input.shape);
+      const bytes = strideOf(part.channels) * 4;
+      this.kernels.maxPoolOfSums(
+        source, part.steps === 1 ? 0 : height * width * bytes, bytes, steps, height, width, size, bytes,
+        after + offset, targetBytes, target + offset, targetBytes,
+      );
+      offset += part.channels * 4;
+    }
+    return { pooled: stored(shape, target), after: stored(before.shape, after) };
   }
 
   upsample(input: Signal): Signal {
@@ -391,7 +436,10 @@ export class EventOperations implements Operations {
     const pool = after.pool ?? 1;
     const weights = this.weights(convolution, 'spiking');
     const large = packedLength(geometry, 'spiking') * 4 > largeWeightsBytes;
-    const capacity = Math.max(large ? largeRowsCapacity : smallRowsCapacity, kernel * kernel * inputChannels * pool * pool);
+    const rowsPerWindow = kernel * kernel * inputChannels * pool * pool;
+    const capacity = Math.max(large ? largeRowsCapacity : smallRowsCapacity, rowsPerWindow * lists.maximumSpikes);
+    // The kernel keeps room for one window of which every channel fired once; bursts need more.
+    const bursts = rowsPerWindow * (lists.maximumSpikes - 1);
     const rows = this.gatheringSpace(capacity);
     const targetStride = strideOf(outputChannels) * 4;
     const { address, listBytes, counts, shape } = lists;
@@ -405,7 +453,7 @@ export class EventOperations implements Operations {
         kernel, stride, padding, height, width, pool,
         weights, start, startPixelBytes, strideOf(outputChannels), to, toPixelBytes, separate,
         addend?.address ?? 0, addend?.stepBytes ?? 0, targetStride,
-        rows, capacity, this.places, spikingChunkPixels,
+        rows, capacity - bursts, this.places, spikingChunkPixels,
       );
     };
     const started = this.now();
@@ -493,6 +541,23 @@ export class EventOperations implements Operations {
     part.content = { kind: 'stored', address };
     this.disownPending(content);
     return address;
+  }
+
+  /** A copy of a signal of one step, as one part. */
+  private copy(input: Signal): number {
+    const values = valuesPerStep(input.shape);
+    const source = this.joined(input);
+    const target = this.allocate({ ...input.shape, steps: 1 });
+    this.floats(target, values).set(this.floats(source, values));
+    return target;
+  }
+
+  private allocateLists(shape: FeatureShape, maximumSpikes: number): SpikeLists {
+    // Lists are written 8 channels at a time, from wherever their end is.
+    const listBytes = (Math.ceil((shape.channels * maximumSpikes) / 8) * 8 + 8) * 2;
+    const places = (shape.steps + 1) * shape.height * shape.width;
+    const address = this.heap.allocate(places * (listBytes + 4));
+    return { address, counts: address + places * listBytes, listBytes, maximumSpikes, shape, owners: 1 };
   }
 
   private allocate(shape: FeatureShape): number {
