@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { isPresent, sharedDataFolder } from '../../../e2e/golden';
 import { readTruth, type TruthBox } from './truth';
-import { npyHeader } from './write';
+import { npyHeader } from '../../base/npy';
 import { writeGen1Boxes } from './writeTruth';
 
 const sensor = { width: 304, height: 240 };
