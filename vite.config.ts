@@ -114,7 +114,7 @@ function kernels(): Plugin {
     name: 'kernels',
     enforce: 'pre',
     async resolveId(source) {
-      return source === './kernels.wasm?url' ? `${await kernelsFile()}?url` : undefined;
+      return source === './kernels.wasm?url' ? `${await kernelsFile('index')}?url` : undefined;
     },
   };
 }

@@ -4,5 +4,5 @@ import type { BackendOptions } from '../src/tensor/backend';
 
 /** What opens any backend that Node has. */
 export function nodeBackend(preference: 'auto' | BackendName): BackendOptions {
-  return { preference, wasmPaths: undefined, eventKernels: readKernels, avoid: [] };
+  return { preference, wasmPaths: undefined, eventKernels: () => readKernels(), avoid: [] };
 }

@@ -30,6 +30,10 @@ export const errorCodes = [
   'input/unreadable',
   'input/unsupported',
   'input/too-large',
+  // evaluate
+  'dataset/unknown',
+  'dataset/unreadable',
+  'dataset/other-classes',
   // getting things
   'fetch/offline',
   'fetch/failed',

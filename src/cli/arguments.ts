@@ -1,5 +1,6 @@
 import { z } from '../base/schema';
 import { AppError } from '../base/errors';
+import { maximumSteps } from '../network/network';
 
 /** Parses an option's text with a schema. @throws AppError `usage` */
 export function parseOption<T>(name: string, text: string | undefined, schema: z.ZodType<T>): T {
@@ -14,6 +15,8 @@ export const share = number.pipe(z.number().min(0).max(1));
 export const wholeNumber = number.pipe(z.int());
 export const mode = z.enum(['snn', 'ann']);
 export const seed = wholeNumber.pipe(z.int().nonnegative());
+
+export const stepCount = wholeNumber.pipe(z.int().min(1).max(maximumSteps));
 
 /** Side of the network's square input, in pixels. */
 export const inputSide = wholeNumber.pipe(

@@ -10,11 +10,11 @@ import type { Checkpoint } from '../checkpoint/types';
 import { letterbox, placeInto } from '../detect/letterbox';
 import type { ModelSource } from '../engine/protocol';
 import { drawSmear } from '../input/frames/smear';
-import { maximumSteps, Network, trainedNeuron, type NetworkRun } from '../network/network';
+import { Network, trainedNeuron, type NetworkRun } from '../network/network';
 import { openBackend } from '../tensor/backend';
 import { startKernels } from '../tensor/event/kernels';
 import { EventOperations } from '../tensor/event/operations';
-import { inputSide, parseOption, wholeNumber } from './arguments';
+import { inputSide, parseOption, stepCount, wholeNumber } from './arguments';
 import { readKernels } from './kernels';
 import { modelSource, nodeSurroundings, terminalTask } from './surroundings';
 
@@ -73,7 +73,7 @@ export async function benchCommand(args: string[]): Promise<void> {
   });
   parseOption('threads', options.threads, wholeNumber.pipe(z.literal(1, { error: 'every engine here runs on one thread' })));
   checkOpponents(options.against);
-  const steps = options.steps === undefined ? defaultSteps : parseOption('steps', options.steps, wholeNumber.pipe(z.int().min(1).max(maximumSteps)));
+  const steps = options.steps === undefined ? defaultSteps : parseOption('steps', options.steps, stepCount);
   const sizeAsked = options.size === undefined ? undefined : parseOption('size', options.size, inputSide);
   const task = terminalTask();
 
@@ -86,7 +86,7 @@ export async function benchCommand(args: string[]): Promise<void> {
 
   const contestants: Contestant[] = [];
   for (const [engine, preference] of [['this', 'event'], ['tfjs', 'wasm']] as const) {
-    const { operations } = await openBackend({ preference, wasmPaths: undefined, eventKernels: readKernels, avoid: [] });
+    const { operations } = await openBackend({ preference, wasmPaths: undefined, eventKernels: () => readKernels(), avoid: [] });
     for (const [network, checkpoint] of [['snn', snn], ['ann', ann]] as const) {
       const loaded = await Network.load(checkpoint, operations, task);
       contestants.push({ network, engine, backend: preference, run: () => loaded.run(values, shape, { ...settings, mode: network }, task) });
@@ -162,7 +162,7 @@ async function costAgainstRate(
   run: (network: Network, threshold: number) => Promise<NetworkRun>,
   task: Task,
 ): Promise<RateRow[]> {
-  const kernels = await startKernels(readKernels);
+  const kernels = await startKernels(() => readKernels());
   let spikingMs = 0;
   const timed: typeof kernels = {
     ...kernels,

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { InferenceSession, Tensor } from 'onnxruntime-web';
 import sharp from 'sharp';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi, type MockInstance } from 'vitest';
 import { goldenCases } from '../../e2e/golden';
@@ -140,6 +141,19 @@ describe('convert', () => {
     }
     expect(compared).toBeGreaterThan(100);
   });
+
+  it('writes a network that other runtimes run', async () => {
+    const [golden] = goldenCases().filter(({ name }) => name === 'resnet34-cat-64');
+    const there = join(folder, 'there.onnx');
+    const asked = ['--steps', '2', '--size', '32', '--slices'];
+    expect(await main(['convert', resolve(golden?.folder ?? '', 'checkpoint.pt'), there, ...asked])).toBe(0);
+    const session = await InferenceSession.create(there);
+    const outputs = await session.run({ images: new Tensor('float32', new Float32Array(2 * 3 * 32 * 32), [2, 3, 32, 32]) });
+    expect(Object.entries(outputs).map(([name, { dims }]) => [name, ...dims.slice(2)])).toEqual([
+      ['logits.0', 2, 2],
+      ['logits.1', 1, 1],
+    ]);
+  });
 });
 
 describe('what goes wrong', () => {
@@ -153,7 +167,9 @@ describe('what goes wrong', () => {
     ['an engine that the bench lacks', ['bench', '--against', 'onnxruntime-web'], 2, /onnxruntime-web yet/],
     ['more threads than the bench has', ['bench', '--threads', '2'], 2, /one thread/],
     ['a picture that is not there', ['detect', '--weights', 'bccd', '--input', 'nowhere.png'], 1, /nowhere\.png cannot be read.*\[input\/unreadable\]/s],
-    ['a format that cannot be written', ['convert', 'a.pt', 'a.onnx'], 2, /\.pt or \.safetensors/],
+    ['a format that cannot be written', ['convert', 'a.pt', 'a.h5'], 2, /\.pt, \.safetensors or \.onnx/],
+    ['steps for a file that has none', ['convert', 'a.pt', 'a.safetensors', '--steps', '4'], 2, /--steps means nothing for a \.safetensors/],
+    ['16-bit floats for other runtimes', ['convert', 'a.pt', 'a.onnx', '--half'], 2, /--half means nothing for a \.onnx/],
   ];
   it.each(failures)('%s', async (_, args, code, sentence) => {
     expect(await main(args)).toBe(code);

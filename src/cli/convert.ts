@@ -6,37 +6,61 @@ import type { Task } from '../base/progress';
 import { writePyTorch } from '../checkpoint/exportPyTorch';
 import { openCheckpoint } from '../checkpoint/open';
 import { writeSafetensors, type WriteEntry } from '../checkpoint/safetensors';
-import type { Checkpoint, NetworkDescription } from '../checkpoint/types';
+import type { Checkpoint, NetworkDescription, NetworkMode } from '../checkpoint/types';
 import type { NetworkGraph } from '../network/graph';
+import { trainedNeuron } from '../network/network';
+import { exportOnnx } from '../network/onnx';
 import { anchorsOfCheckpoint, expectedTensors, graphOfCheckpoint } from '../network/weights';
-import { mode as modeSchema, parseOption } from './arguments';
+import { inputSide, mode as modeSchema, parseOption, stepCount } from './arguments';
 import { openFile, terminalTask } from './surroundings';
 
-/** `convert IN OUT`: a checkpoint in the other format, with what its network reads and nothing else. */
+/** `convert IN OUT`: a checkpoint in another format, with what its network reads and nothing else; or the network as an ONNX file. */
 export async function convertCommand(args: string[]): Promise<void> {
   const { values: options, positionals } = parseArgs({
     args,
     allowPositionals: true,
-    options: { mode: { type: 'string' }, half: { type: 'boolean', default: false } },
+    options: {
+      mode: { type: 'string' },
+      half: { type: 'boolean' },
+      steps: { type: 'string' },
+      size: { type: 'string' },
+      slices: { type: 'boolean' },
+    },
   });
   const [input, output] = positionals;
   if (input === undefined || output === undefined || positionals.length > 2) {
     throw new AppError('usage', 'convert needs the name of the checkpoint and the name of the file to write.', 'See the usage below.');
   }
-  const format = parseOption('OUT', /\.(\w+)$/.exec(output)?.[1], z.enum(['pt', 'safetensors'], { error: 'it must end in .pt or .safetensors' }));
+  const format = parseOption('OUT', /\.(\w+)$/.exec(output)?.[1], z.enum(['pt', 'safetensors', 'onnx'], { error: 'it must end in .pt, .safetensors or .onnx' }));
+  refuseWhereUnused(format, options);
+  const steps = parseOption('steps', options.steps ?? '4', stepCount);
+  const side = options.size === undefined ? undefined : parseOption('size', options.size, inputSide);
   const task = terminalTask();
   const checkpoint = await openCheckpoint(await openFile(input), task);
+  const mode = options.mode === undefined ? (checkpoint.mode ?? 'snn') : parseOption('mode', options.mode, modeSchema);
+  const blob =
+    format === 'onnx'
+      ? await exportOnnx(
+          checkpoint,
+          { mode, steps, ...trainedNeuron, pictureForEachStep: options.slices ?? false, size: side === undefined ? undefined : { width: side, height: side } },
+          task,
+        )
+      : await writeCheckpoint(checkpoint, format, mode, options.half ?? false, task);
+  await writeFile(output, new Uint8Array(await blob.arrayBuffer()));
+  process.stdout.write(`${output}: ${(blob.size / 1e6).toFixed(2)} MB\n`);
+}
+
+function refuseWhereUnused(format: 'pt' | 'safetensors' | 'onnx', options: Readonly<Record<string, unknown>>): void {
+  const unused = (format === 'onnx' ? ['half'] : ['steps', 'size', 'slices']).find((name) => options[name] !== undefined);
+  if (unused !== undefined) throw new AppError('usage', `The option --${unused} means nothing for a .${format} file.`, 'See the usage below.');
+}
+
+async function writeCheckpoint(checkpoint: Checkpoint, format: 'pt' | 'safetensors', mode: NetworkMode, half: boolean, task: Task): Promise<Blob> {
   const graph = graphOfCheckpoint(checkpoint);
   const anchors = await anchorsOfCheckpoint(graph, checkpoint, task);
   const description: NetworkDescription = { ...graph.description, anchors };
-  const mode = options.mode === undefined ? (checkpoint.mode ?? 'snn') : parseOption('mode', options.mode, modeSchema);
-  const entries = entriesOf(graph, checkpoint, anchors, options.half, task);
-  const blob =
-    format === 'pt'
-      ? await writePyTorch(entries, { description })
-      : await writeSafetensors(entries, { mode, description });
-  await writeFile(output, new Uint8Array(await blob.arrayBuffer()));
-  process.stdout.write(`${output}: ${(blob.size / 1e6).toFixed(2)} MB\n`);
+  const entries = entriesOf(graph, checkpoint, anchors, half, task);
+  return format === 'pt' ? writePyTorch(entries, { description }) : writeSafetensors(entries, { mode, description });
 }
 
 /** Weights as they are stored unless halved; anchors in grid units, as the released code stores them. */

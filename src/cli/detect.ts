@@ -7,9 +7,9 @@ import type { Task } from '../base/progress';
 import type { DetectionResult, EventsFrame, PictureFrame, RecordingRef, RunSettings } from '../engine/protocol';
 import { Session } from '../engine/session';
 import { isRecording } from '../input/events/open';
-import { maximumSteps, trainedNeuron } from '../network/network';
+import { trainedNeuron } from '../network/network';
 import { openBackend } from '../tensor/backend';
-import { inputSide, mode as modeSchema, number, parseOption, share, wholeNumber } from './arguments';
+import { inputSide, mode as modeSchema, number, parseOption, share, stepCount } from './arguments';
 import { eventsPicture, writeDrawing } from './draw';
 import { writeRaw } from './raw';
 import { readKernels } from './kernels';
@@ -46,7 +46,7 @@ export async function detectCommand(args: string[]): Promise<void> {
   const confidence = parseOption('conf', options.conf, share);
   const iou = parseOption('iou', options.iou, share);
   const preference = parseOption('backend', options.backend, z.enum(['auto', 'event', 'wasm', 'reference']));
-  const stepsAsked = options.steps === undefined ? undefined : parseOption('steps', options.steps, wholeNumber.pipe(z.int().min(1).max(maximumSteps)));
+  const stepsAsked = options.steps === undefined ? undefined : parseOption('steps', options.steps, stepCount);
   const inputSize = options.size === undefined ? ('native' as const) : parseOption('size', options.size, inputSide);
 
   const fromUs = options.from === undefined ? undefined : parseOption('from', options.from, number);
@@ -56,7 +56,7 @@ export async function detectCommand(args: string[]): Promise<void> {
   const task = terminalTask();
   const file = { name: basename(input), blob: await openFile(input) };
   const source = await modelSource(weights);
-  const backend = await openBackend({ preference, wasmPaths: undefined, eventKernels: readKernels, avoid: [] });
+  const backend = await openBackend({ preference, wasmPaths: undefined, eventKernels: () => readKernels(), avoid: [] });
   const session = new Session(backend, nodeSurroundings);
   const model = await session.load({ slot: modeAsked, source }, task);
   const slot = model.mode;

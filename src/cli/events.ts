@@ -10,9 +10,9 @@ import { composeScene, splitRecordings, type ObjectRecording } from '../input/ev
 import type { EventColumns } from '../input/events/events';
 import { openRecording } from '../input/events/open';
 import type { Recording } from '../input/events/recording';
-import type { TruthBox } from '../input/events/truth';
+import type { TruthBox } from '../base/truth';
 import { openWriter } from '../input/events/write';
-import { writeGen1Boxes } from '../input/events/writeTruth';
+import { writeGen1Boxes } from '../base/writeTruth';
 import { benchCommand } from './eventsBench';
 import { parseOption, seed as seedSchema, share, wholeNumber } from './arguments';
 import { openFile, terminalTask } from './surroundings';

@@ -26,7 +26,7 @@ export async function galleryPicture(seed: number): Promise<Buffer> {
 /** What both networks find on a picture, with the settings that the page opens with. */
 export async function computeExample(image: Blob): Promise<{ snn: DetectionResult; ann: DetectionResult }> {
   const task = terminalTask();
-  const session = new Session(await openBackend({ preference: 'event', wasmPaths: undefined, eventKernels: readKernels, avoid: [] }), nodeSurroundings);
+  const session = new Session(await openBackend({ preference: 'event', wasmPaths: undefined, eventKernels: () => readKernels(), avoid: [] }), nodeSurroundings);
   const run = async (slot: 'snn' | 'ann'): Promise<DetectionResult> => {
     const model = await session.load({ slot, source: { kind: 'shipped', name: 'bccd' } }, task);
     const settings = { steps: model.steps ?? 4, ...trainedNeuron, inputSize: model.inputSize ?? ('native' as const) };

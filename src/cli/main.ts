@@ -30,6 +30,9 @@ const usage = `Usage: npm run -s cli -- COMMAND ...
       Writes large recordings and measures how fast they are read.
   convert IN OUT [--mode snn|ann] [--half]
       Between .pt and .safetensors; --half stores 16-bit floats.
+  convert IN OUT.onnx [--mode snn|ann] [--steps 4] [--size PX] [--slices]
+      The network itself for other runtimes, unrolled over the steps; of any size without --size. With --slices it reads
+      one picture for each step, as recordings give, in place of one that stays.
   bench [--weights W] [--size PX] [--steps T] [--threads 1] [--against tfjs] [--json]
       Times this engine and others, interleaved, after comparing what they compute.
 `;

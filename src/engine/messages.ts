@@ -1,7 +1,7 @@
 import { AppError, asAppError, cancelled } from '../base/errors';
 import type { Task } from '../base/progress';
 import { isRecording } from '../input/events/open';
-import { readTruth } from '../input/events/truth';
+import { readTruth } from '../base/truth';
 import { openBackend, type Backend, type BackendOptions } from '../tensor/backend';
 import {
   requestSchemas,

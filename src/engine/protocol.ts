@@ -17,7 +17,7 @@ import type { NetworkMode } from '../checkpoint/types';
 import type { EnergyEstimate } from '../energy/energy';
 import type { RecordingSummary, ScanProgress } from '../input/events/recording';
 import type { TableInterpretation } from '../input/events/source';
-import type { TruthBox } from '../input/events/truth';
+import type { TruthBox } from '../base/truth';
 import type { WindowStatistics } from '../input/events/window';
 
 /**

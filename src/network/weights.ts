@@ -6,7 +6,7 @@ import { configurations, defaultAnchors } from './configurations';
 import { buildGraph, type ConvolutionNode, type NetworkGraph } from './graph';
 
 /** Added to the variance by every batch norm of the released code; not stored in a state_dict. */
-const normEpsilon = 1e-5;
+export const normEpsilon = 1e-5;
 
 /** The shape of every tensor that a network reads, by name. */
 export function expectedTensors(graph: NetworkGraph): Map<string, readonly number[]> {
@@ -131,7 +131,7 @@ function weightCount({ geometry }: ConvolutionNode): number {
 }
 
 /** `[out, in, k, k]` to `[k, k, in, out]`, scaled by the norm: `w * gamma / sqrt(var + eps)`, `beta - mean * gamma / sqrt(var + eps)`. */
-async function foldedConvolution(
+export async function foldedConvolution(
   node: ConvolutionNode,
   checkpoint: Checkpoint,
   task: Task,

@@ -1,7 +1,7 @@
 import { seededRandom, type Random } from '../../base/random';
-import type { Box, Size } from '../../base/geometry';
+import { overlapOfSmaller, type Box, type Size } from '../../base/geometry';
 import { EventColumns, sortedByTime, type Events } from './events';
-import type { TruthBox } from './truth';
+import type { TruthBox } from '../../base/truth';
 
 /**
  * Composes labelled scenes of single-object recordings (N-MNIST's digits): each is shifted in space and time onto one
@@ -112,12 +112,4 @@ function boxAround({ x, y, count }: Events): Box | undefined {
   const [x1, x2] = range(x);
   const [y1, y2] = range(y);
   return [x1, y1, x2, y2];
-}
-
-function overlapOfSmaller(a: Box, b: Box): number {
-  const width = Math.min(a[2], b[2]) - Math.max(a[0], b[0]);
-  const height = Math.min(a[3], b[3]) - Math.max(a[1], b[1]);
-  if (width <= 0 || height <= 0) return 0;
-  const area = ([x1, y1, x2, y2]: Box): number => (x2 - x1) * (y2 - y1);
-  return (width * height) / Math.min(area(a), area(b));
 }
