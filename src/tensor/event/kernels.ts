@@ -4,7 +4,7 @@ export interface Kernels {
   initialise(): number;
   leakyIntegrateAndFire(
     source: number, stepBytes: number, pixelBytes: number, pixels: number, steps: number, channels: number,
-    decay: number, threshold: number,
+    decay: number, threshold: number, softReset: number,
     membrane: number, membranePixelBytes: number,
     lists: number, listBytes: number, counts: number, firstChannel: number,
   ): void;

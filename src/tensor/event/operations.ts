@@ -1,4 +1,5 @@
 import type {
+  Audible,
   Convolution,
   ConvolutionGeometry,
   ConvolutionWeights,
@@ -177,7 +178,7 @@ export class EventOperations implements Operations {
     return signal(shape, [{ channels, steps, owners: 1, content: { kind: 'pending', lists, convolution: loaded } }]);
   }
 
-  leakyIntegrateAndFire(input: Signal, steps: number, { decay, threshold }: NeuronParameters, record: boolean) {
+  leakyIntegrateAndFire(input: Signal, steps: number, { decay, threshold, reset }: NeuronParameters, record: boolean) {
     if (steps > maximumSteps) throw new RangeError(`The neuron runs over at most ${maximumSteps} steps.`);
     const shape = { ...input.shape, steps };
     const { parts } = input as EventSignal;
@@ -191,7 +192,7 @@ export class EventOperations implements Operations {
       const pixelBytes = strideOf(part.channels) * 4;
       this.kernels.leakyIntegrateAndFire(
         sources[index] ?? 0, part.steps === 1 ? 0 : pixels * pixelBytes, pixelBytes, pixels, steps, part.channels,
-        decay, threshold,
+        decay, threshold, Number(reset === 'soft'),
         membrane, strideOf(shape.channels) * 4,
         lists.address, lists.listBytes, lists.counts, firstChannel,
       );
@@ -211,16 +212,18 @@ export class EventOperations implements Operations {
     return stored(shape, target);
   }
 
-  carryOver(last: Signal, neuron: 'lif' | 'silu', { decay, threshold }: NeuronParameters): Signal {
+  carryOver(last: Signal, neuron: 'lif' | 'silu', { decay, threshold, reset }: NeuronParameters): Signal {
     const shape = { ...last.shape, steps: 1 };
     const values = valuesPerStep(shape);
     const source = this.joined(last) + (last.shape.steps - 1) * values * 4;
     const target = this.allocate(shape);
     const from = this.floats(source, values);
     const to = this.floats(target, values);
+    const drop = Math.fround(threshold);
     for (let index = 0; index < values; index++) {
       const v = from[index] ?? 0;
-      to[index] = neuron === 'silu' ? decay * v * (1 - v) : v > threshold ? 0 : decay * v;
+      if (neuron === 'silu') to[index] = decay * v * (1 - v);
+      else to[index] = decay * (v <= threshold ? v : reset === 'soft' ? Math.fround(v - drop) : 0);
     }
     return stored(shape, target);
   }
@@ -271,6 +274,11 @@ export class EventOperations implements Operations {
     const target = this.allocate(input.shape);
     this.kernels.relu(source, input.shape.steps * valuesPerStep(input.shape), target);
     return stored(input.shape, target);
+  }
+
+  silence<V extends Signal | Spikes>(value: V, audible: Audible): V {
+    const silenced: Signal | Spikes = value.kind === 'spikes' ? this.silenceSpikes(value, audible) : this.silenceSignal(value, audible);
+    return silenced as V;
   }
 
   maxPool(input: Signal, size: number): Signal {
@@ -382,6 +390,51 @@ export class EventOperations implements Operations {
     if (value.kind === 'convolution') this.disownConvolution((value as EventConvolution).loaded);
     else if (value.kind === 'spikes') this.disownLists((value as EventSpikes).lists);
     else for (const part of (value as EventSignal).parts) this.disownPart(part);
+  }
+
+  /** The lists without what is silenced. */
+  private silenceSpikes(value: Spikes, audible: Audible): Spikes {
+    const { lists } = value as EventSpikes;
+    const { listBytes, shape } = lists;
+    const pixels = shape.height * shape.width;
+    const places = (shape.steps + 1) * pixels;
+    const address = this.heap.allocate(places * (listBytes + 4));
+    const kept: SpikeLists = { ...lists, address, counts: address + places * listBytes, owners: 1 };
+    const { buffer } = this.kernels.memory;
+    const from = new Uint16Array(buffer, lists.address, (places * listBytes) / 2);
+    const to = new Uint16Array(buffer, address, (places * listBytes) / 2);
+    const counts = new Uint32Array(buffer, lists.counts, places);
+    const keptCounts = new Uint32Array(buffer, kept.counts, places);
+    for (let place = 0; place < places; place++) {
+      const first = (place * listBytes) / 2;
+      const audibleFrom = (place % pixels) * shape.channels;
+      let count = 0;
+      for (let entry = 0; entry < (counts[place] ?? 0); entry++) {
+        const channel = from[first + entry] ?? 0;
+        if (audible[audibleFrom + channel] !== 0) to[first + count++] = channel;
+      }
+      keptCounts[place] = count;
+    }
+    const spikes: EventSpikes = { kind: 'spikes', shape, lists: kept };
+    return spikes;
+  }
+
+  private silenceSignal(value: Signal, audible: Audible): Signal {
+    const { shape } = value;
+    const stride = strideOf(shape.channels);
+    const pixels = shape.height * shape.width;
+    const length = shape.steps * valuesPerStep(shape);
+    const source = this.joined(value);
+    const target = this.allocate(shape);
+    const from = this.floats(source, length);
+    const to = this.floats(target, length);
+    for (let place = 0; place < shape.steps * pixels; place++) {
+      for (let channel = 0; channel < shape.channels; channel++) {
+        const at = place * stride + channel;
+        to[at] = (from[at] ?? 0) * (audible[(place % pixels) * shape.channels + channel] ?? 1);
+      }
+    }
+    return stored(shape, target);
   }
 
   private readSpikes(value: Spikes): Float32Array {

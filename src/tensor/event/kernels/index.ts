@@ -40,6 +40,13 @@ function listSpikes(
   appendMask(always, channel, lists + place * listBytes, counts + (place << 2));
 }
 
+/** What a spike with soft reset leaves of membranes; others stay as they are. */
+// @ts-ignore: decorator
+@inline
+function lessThreshold(v: v128, fired: v128, thresholds: v128): v128 {
+  return f32x4.sub(v, v128.and(fired, thresholds));
+}
+
 /**
  * The LIF neuron over all steps for the channels of one part of a signal. Membranes stay in registers, 16 channels at a
  * time. Cost per neuron: T reads (one for a still input), T writes where membranes are wanted, T multiply-adds; per 8
@@ -50,7 +57,7 @@ function listSpikes(
  */
 export function leakyIntegrateAndFire(
   source: usize, stepBytes: usize, pixelBytes: usize, pixels: i32, steps: i32, channels: i32,
-  decay: f32, threshold: f32,
+  decay: f32, threshold: f32, softReset: i32,
   membrane: usize, membranePixelBytes: usize,
   lists: usize, listBytes: usize, counts: usize, firstChannel: i32,
 ): void {
@@ -92,10 +99,21 @@ export function leakyIntegrateAndFire(
         store<i32>(masks + (<usize>step << 2), mask);
         always &= mask;
         ever |= mask;
-        v0 = v128.andnot(f32x4.mul(v0, decays), s0);
-        v1 = v128.andnot(f32x4.mul(v1, decays), s1);
-        v2 = v128.andnot(f32x4.mul(v2, decays), s2);
-        v3 = v128.andnot(f32x4.mul(v3, decays), s3);
+        if (softReset == 0) {
+          v0 = v128.andnot(v0, s0);
+          v1 = v128.andnot(v1, s1);
+          v2 = v128.andnot(v2, s2);
+          v3 = v128.andnot(v3, s3);
+        } else {
+          v0 = lessThreshold(v0, s0, thresholds);
+          v1 = lessThreshold(v1, s1, thresholds);
+          v2 = lessThreshold(v2, s2, thresholds);
+          v3 = lessThreshold(v3, s3, thresholds);
+        }
+        v0 = f32x4.mul(v0, decays);
+        v1 = f32x4.mul(v1, decays);
+        v2 = f32x4.mul(v2, decays);
+        v3 = f32x4.mul(v3, decays);
         x += stepBytes;
       }
       if (ever != 0) listSpikes(always, steps, firstChannel + channel, pixel, pixels, lists, listBytes, counts);
@@ -119,7 +137,7 @@ export function leakyIntegrateAndFire(
         store<i32>(masks + (<usize>step << 2), mask);
         always &= mask;
         ever |= mask;
-        v0 = v128.andnot(f32x4.mul(v0, decays), s0);
+        v0 = f32x4.mul(softReset == 0 ? v128.andnot(v0, s0) : lessThreshold(v0, s0, thresholds), decays);
         x += stepBytes;
       }
       if (ever != 0) listSpikes(always, steps, firstChannel + channel, pixel, pixels, lists, listBytes, counts);
