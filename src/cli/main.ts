@@ -1,12 +1,15 @@
 import { AppError, asAppError } from '../base/errors';
+import { datasetFormats, datasetParts } from '../base/datasetOptions';
 import { representations, writableFormatIds } from '../base/eventOptions';
 import { benchCommand } from './bench';
 import { convertCommand } from './convert';
 import { detectCommand } from './detect';
+import { evaluateCommand } from './evaluate';
 import { eventsCommand } from './events';
 
 const commands: Record<string, (args: string[]) => Promise<void>> = {
   detect: detectCommand,
+  evaluate: evaluateCommand,
   events: eventsCommand,
   convert: convertCommand,
   bench: benchCommand,
@@ -28,6 +31,9 @@ const usage = `Usage: npm run -s cli -- COMMAND ...
       share no recording.
   events bench [--megabytes 256] [--json]
       Writes large recordings and measures how fast they are read.
+  evaluate --weights W --data FOLDER [--format ${datasetFormats.join('|')}] [--part ${datasetParts.join('|')}] [--steps T]
+         [--size PX] [--mode snn|ann] [--limit N] [--json]
+      mAP by the released code's rule and by COCO's. FOLDER (or a zip) holds pictures or recordings with their labels.
   convert IN OUT [--mode snn|ann] [--half]
       Between .pt and .safetensors; --half stores 16-bit floats.
   convert IN OUT.onnx [--mode snn|ann] [--steps 4] [--size PX] [--slices]

@@ -90,6 +90,10 @@ export class MessageHandler {
     simulateSketch: (payload) => this.opened().recordings.simulateSketch(payload),
     simulateVideo: (payload, task) => this.opened().simulateVideo(payload, task),
     draw: (payload) => this.opened().draw(payload),
+    openDataset: (payload, task) => this.opened().evaluations.openDataset(payload, task),
+    evaluate: (payload, task) => this.opened().evaluations.evaluate(payload, task),
+    evaluatedPicture: (payload, task) => this.opened().evaluations.picture(payload, task),
+    evaluationDetections: (payload) => this.opened().evaluations.cocoResults(payload),
     memory: () => this.opened().memory(),
   };
 

@@ -12,7 +12,7 @@ import { suppress } from '../detect/nonMaximumSuppression';
 import { estimateEnergy, fp32At45nm, type EnergyEstimate } from '../energy/energy';
 import { drawSmear } from '../input/frames/smear';
 import { convolutionCosts, nodeShapes, type NetworkGraph } from '../network/graph';
-import { Network, type CarriedMembranes, type NetworkRun, type RecordedLayer } from '../network/network';
+import { Network, trainedNeuron, type CarriedMembranes, type NetworkRun, type RecordedLayer } from '../network/network';
 import { parameterCount } from '../network/weights';
 import type { Backend } from '../tensor/backend';
 import type {
@@ -30,7 +30,8 @@ import type {
   StepPictures,
   TraceResult,
 } from './protocol';
-import { Frames } from './frames';
+import { Evaluations, type FrameOutcome } from './evaluation';
+import { Frames, type PreparedInput } from './frames';
 import { Recordings } from './recordings';
 
 /** What the session needs from where it runs: a worker in a page, or Node. */
@@ -85,22 +86,37 @@ export class Session {
   private readonly membranes = new Map<Slot, Membranes>();
   private readonly frames: Frames;
   readonly recordings = new Recordings();
+  readonly evaluations: Evaluations<LoadedModel>;
 
   constructor(
     readonly backend: Backend,
     private readonly surroundings: Surroundings,
   ) {
     this.frames = new Frames(surroundings, this.recordings);
+    this.evaluations = new Evaluations({
+      surroundings,
+      network: async ({ slot, source }, task) => (source ? this.read({ slot, source }, task) : this.model(slot)),
+      isLoaded: (model, { slot, source }) => source !== undefined || this.models.get(slot) === model,
+      run: (model, input, steps, task) => evaluateFrame(model, input, steps, task),
+      release: ({ network }) => network.release(),
+    });
   }
 
   /** Loads a network; the one that was in the slot stays until the new one is complete. */
-  async load({ slot, source }: RequestPayload<'load'>, task: Task): Promise<ModelDescription> {
+  async load(request: RequestPayload<'load'>, task: Task): Promise<ModelDescription> {
+    const model = await this.read(request, task);
+    const { description } = model;
+    this.unload({ slot: description.mode });
+    this.models.set(description.mode, model);
+    return description;
+  }
+
+  private async read({ slot, source }: RequestPayload<'load'>, task: Task): Promise<LoadedModel> {
     const { blob, name, manifest } = await this.locate(slot, source, task);
     const checkpoint = await openCheckpoint(blob, task);
     const network = await Network.load(checkpoint, this.backend.operations, task);
     // A file that says which of the two it is goes where it belongs, wherever it was dropped.
     const mode = checkpoint.mode ?? slot;
-    this.unload({ slot: mode });
     const description: ModelDescription = {
       name,
       mode,
@@ -112,8 +128,7 @@ export class Session {
       reads: manifest?.reads,
       source: manifest?.source,
     };
-    this.models.set(mode, { network, description });
-    return description;
+    return { network, description };
   }
 
   unload({ slot }: RequestPayload<'unload'>): undefined {
@@ -343,6 +358,31 @@ function decodeStep(network: Network, run: NetworkRun, step: number): Candidates
     };
   });
   return decode(heads, network.graph.description.classNames.length);
+}
+
+/** One frame as an evaluation wants it: the final boxes' candidates, and what the run took. */
+async function evaluateFrame({ network, description }: LoadedModel, { values, steps: inputSteps, placement }: PreparedInput, steps: number, task: Task): Promise<FrameOutcome> {
+  const run = await network.run(
+    values,
+    { steps: inputSteps, ...placement.input, channels: 3 },
+    { ...trainedNeuron, mode: description.mode, steps, record: new Set(), logitsPerStep: false },
+    task,
+  );
+  const { snnPj, annPj } = frameEnergy(network.graph, placement.input, run);
+  return { candidates: decodeStep(network, run, 0), firingRate: inputFiringRate(network.graph, placement.input, run), snnPj: snnPj ?? undefined, annPj };
+}
+
+/** Mean rate of the neurons that convolutions read, weighted by the operations that they feed. */
+function inputFiringRate(graph: NetworkGraph, input: Size, run: NetworkRun): number | undefined {
+  let spikes = 0;
+  let all = 0;
+  for (const { operations, spikesFrom } of convolutionCosts(graph, input.height, input.width)) {
+    const rate = spikesFrom === undefined ? undefined : mean(run.firingRates[spikesFrom]);
+    if (rate === undefined) continue;
+    spikes += rate * operations;
+    all += operations;
+  }
+  return all === 0 ? undefined : spikes / all;
 }
 
 function describeLayers(graph: NetworkGraph, input: Size, mode: NetworkMode): LayerDescription[] {
