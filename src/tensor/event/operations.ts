@@ -3,12 +3,13 @@ import type {
   ConvolutionGeometry,
   ConvolutionWeights,
   FeatureShape,
+  LayerClock,
   NeuronParameters,
   Operations,
   Signal,
   Spikes,
 } from '../operations';
-import { convolvedShape, elementCount } from '../operations';
+import { convolvedShape, elementCount, neuronsOnClock } from '../operations';
 import { Heap } from './heap';
 import type { Kernels } from './kernels';
 import { packWeights, packedLength, unpackWeights, type WeightLayout } from './weights';
@@ -51,6 +52,7 @@ interface EventSpikes extends Spikes {
 }
 
 interface LoadedConvolution {
+  name: string;
   geometry: ConvolutionGeometry;
   bias: number;
   /** As they came, until the first use tells the layout; then packed in the heap. */
@@ -86,22 +88,26 @@ export class EventOperations implements Operations {
   /** Scratch of the spiking convolutions: numbers of weight rows. */
   private rows: { address: number; capacity: number } | undefined;
 
-  constructor(private readonly kernels: Kernels) {
+  constructor(
+    private readonly kernels: Kernels,
+    private readonly clock?: LayerClock,
+  ) {
     this.heap = new Heap(kernels.memory, kernels.initialise());
     this.places = this.heap.allocate((spikingChunkPixels + 1) * 4);
   }
 
-  /** Blocks and bytes of the heap that values, weights and scratch take. */
-  memory(): { tensors: number; bytes: number } {
-    const { blocks, bytes } = this.heap.used;
-    return { tensors: blocks, bytes };
+  /** Blocks and bytes of the heap that values, weights and scratch take; the most that they ever took; and how large the heap is. */
+  memory(): { tensors: number; bytes: number; peakBytes: number; heapBytes: number } {
+    const { blocks, bytes, peakBytes, extentBytes } = this.heap.used;
+    return { tensors: blocks, bytes, peakBytes, heapBytes: extentBytes };
   }
 
-  loadConvolution({ weights, bias, ...geometry }: ConvolutionWeights): Convolution {
+  loadConvolution({ name, weights, bias, ...geometry }: ConvolutionWeights): Convolution {
     // Kernels read the bias of a whole block of output channels.
     const values = new Float32Array(Math.ceil(bias.length / 32) * 32);
     values.set(bias);
     const loaded: LoadedConvolution = {
+      name,
       geometry,
       bias: this.heap.allocate(values.length * 4),
       weights: { layout: undefined, values: weights },
@@ -146,6 +152,7 @@ export class EventOperations implements Operations {
       source = surrounded;
       pixelBytes = inputChannels * 4;
     }
+    const started = this.now();
     this.kernels.denseConvolution(
       source, rows * columns * pixelBytes, columns * pixelBytes, pixelBytes, steps,
       kernel, kernel * inputChannels, stride, shape.height, shape.width,
@@ -153,6 +160,7 @@ export class EventOperations implements Operations {
       this.places, denseChunkPixels,
     );
     if (surrounded !== undefined) this.heap.release(surrounded);
+    this.clock?.(loaded.name, this.now() - started);
     return stored(shape, target);
   }
 
@@ -179,6 +187,7 @@ export class EventOperations implements Operations {
     const lists: SpikeLists = { address, counts: address + places * listBytes, listBytes, shape, owners: 1 };
     const membrane = record ? this.allocate(shape) : 0;
     let firstChannel = 0;
+    const started = this.now();
     parts.forEach((part, index) => {
       const pixelBytes = strideOf(part.channels) * 4;
       this.kernels.leakyIntegrateAndFire(
@@ -189,6 +198,7 @@ export class EventOperations implements Operations {
       );
       firstChannel += part.channels;
     });
+    this.clock?.(neuronsOnClock, this.now() - started);
     const spikes: EventSpikes = { kind: 'spikes', shape, lists };
     return { spikes, membrane: record ? stored(shape, membrane) : undefined };
   }
@@ -398,15 +408,21 @@ export class EventOperations implements Operations {
         rows, capacity, this.places, spikingChunkPixels,
       );
     };
-    if (shape.steps === 1) {
-      run(0, 1, bias, 0, target, targetPixelBytes, 0, after.addend);
-      return;
+    const started = this.now();
+    if (shape.steps === 1) run(0, 1, bias, 0, target, targetPixelBytes, 0, after.addend);
+    else {
+      // What fires at every step is added once, and every step goes on from there.
+      const always = this.heap.allocate(height * width * targetStride + blockBytes);
+      run(shape.steps, 1, bias, 0, always, targetStride, 1, undefined);
+      run(0, shape.steps, always, targetStride, target, targetPixelBytes, 0, after.addend);
+      this.heap.release(always);
     }
-    // What fires at every step is added once, and every step goes on from there.
-    const always = this.heap.allocate(height * width * targetStride + blockBytes);
-    run(shape.steps, 1, bias, 0, always, targetStride, 1, undefined);
-    run(0, shape.steps, always, targetStride, target, targetPixelBytes, 0, after.addend);
-    this.heap.release(always);
+    this.clock?.(convolution.name, this.now() - started);
+  }
+
+  /** Only asked where somebody listens. */
+  private now(): number {
+    return this.clock ? performance.now() : 0;
   }
 
   private gatheringSpace(capacity: number): number {
