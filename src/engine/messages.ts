@@ -92,6 +92,10 @@ export class MessageHandler {
     simulateVideo: (payload, task) => this.opened().simulateVideo(payload, task),
     draw: (payload) => this.opened().draw(payload),
     estimateEnergy: ({ runs, convention }) => runs.map((run) => energyBreakdown(run, convention)),
+    openDataset: (payload, task) => this.opened().evaluations.openDataset(payload, task),
+    evaluate: (payload, task) => this.opened().evaluations.evaluate(payload, task),
+    evaluatedPicture: (payload, task) => this.opened().evaluations.picture(payload, task),
+    evaluationDetections: (payload) => this.opened().evaluations.cocoResults(payload),
     memory: () => this.opened().memory(),
   };
 

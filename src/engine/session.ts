@@ -10,10 +10,10 @@ import type { NetworkMode } from '../checkpoint/types';
 import { decode, type Candidates } from '../detect/decode';
 import { toOriginal, type LetterboxPlacement } from '../detect/letterbox';
 import { suppress } from '../detect/nonMaximumSuppression';
-import { estimateEnergy } from '../energy/energy';
+import { estimateEnergy, type OperationCounts } from '../energy/energy';
 import { drawSmear } from '../input/frames/smear';
 import { nodeShapes, type NetworkGraph } from '../network/graph';
-import { Network, type CarriedMembranes, type NetworkRun, type RecordedLayer } from '../network/network';
+import { Network, trainedNeuron, type CarriedMembranes, type NetworkRun, type RecordedLayer } from '../network/network';
 import { parameterCount } from '../network/weights';
 import type { Backend } from '../tensor/backend';
 import type {
@@ -31,7 +31,8 @@ import type {
   StepPictures,
   TraceResult,
 } from './protocol';
-import { Frames } from './frames';
+import { Evaluations, type FrameOutcome } from './evaluation';
+import { Frames, type PreparedInput } from './frames';
 import { operationCounts } from './operationCounts';
 import { Recordings } from './recordings';
 
@@ -87,22 +88,37 @@ export class Session {
   private readonly membranes = new Map<Slot, Membranes>();
   private readonly frames: Frames;
   readonly recordings = new Recordings();
+  readonly evaluations: Evaluations<LoadedModel>;
 
   constructor(
     readonly backend: Backend,
     private readonly surroundings: Surroundings,
   ) {
     this.frames = new Frames(surroundings, this.recordings);
+    this.evaluations = new Evaluations({
+      surroundings,
+      network: async ({ slot, source }, task) => (source ? this.read({ slot, source }, task) : this.model(slot)),
+      isLoaded: (model, { slot, source }) => source !== undefined || this.models.get(slot) === model,
+      run: (model, input, steps, task) => evaluateFrame(model, input, steps, task),
+      release: ({ network }) => network.release(),
+    });
   }
 
   /** Loads a network; the one that was in the slot stays until the new one is complete. */
-  async load({ slot, source }: RequestPayload<'load'>, task: Task): Promise<ModelDescription> {
+  async load(request: RequestPayload<'load'>, task: Task): Promise<ModelDescription> {
+    const model = await this.read(request, task);
+    const { description } = model;
+    this.unload({ slot: description.mode });
+    this.models.set(description.mode, model);
+    return description;
+  }
+
+  private async read({ slot, source }: RequestPayload<'load'>, task: Task): Promise<LoadedModel> {
     const { blob, name, manifest } = await this.locate(slot, source, task);
     const checkpoint = await openCheckpoint(blob, task);
     const network = await Network.load(checkpoint, this.backend.operations, task);
     // A file that says which of the two it is goes where it belongs, wherever it was dropped.
     const mode = checkpoint.mode ?? slot;
-    this.unload({ slot: mode });
     const description: ModelDescription = {
       name,
       mode,
@@ -114,8 +130,7 @@ export class Session {
       reads: manifest?.reads,
       source: manifest?.source,
     };
-    this.models.set(mode, { network, description });
-    return description;
+    return { network, description };
   }
 
   unload({ slot }: RequestPayload<'unload'>): undefined {
@@ -347,6 +362,31 @@ function decodeStep(network: Network, run: NetworkRun, step: number): Candidates
     };
   });
   return decode(heads, network.graph.description.classNames.length);
+}
+
+/** One frame as an evaluation wants it: the final boxes' candidates, and what the run took. */
+async function evaluateFrame({ network, description }: LoadedModel, { values, steps: inputSteps, placement }: PreparedInput, steps: number, task: Task): Promise<FrameOutcome> {
+  const run = await network.run(
+    values,
+    { steps: inputSteps, ...placement.input, channels: 3 },
+    { ...trainedNeuron, mode: description.mode, steps, record: new Set(), logitsPerStep: false },
+    task,
+  );
+  const operations = operationCounts(network.graph, placement.input, { ...run, neuronKind: 'leaky' });
+  const { snnPj, annPj } = estimateEnergy(operations, paperConvention);
+  return { candidates: decodeStep(network, run, 0), firingRate: inputFiringRate(operations), snnPj: snnPj ?? undefined, annPj };
+}
+
+/** Mean rate of the neurons that convolutions read, weighted by the operations that they feed. */
+function inputFiringRate({ layers }: OperationCounts): number | undefined {
+  let spikes = 0;
+  let all = 0;
+  for (const { operationsPerStep, inputRates } of layers) {
+    if (!inputRates || inputRates.length === 0) continue;
+    spikes += (inputRates.reduce((sum, rate) => sum + rate, 0) / inputRates.length) * operationsPerStep;
+    all += operationsPerStep;
+  }
+  return all === 0 ? undefined : spikes / all;
 }
 
 function describeLayers(graph: NetworkGraph, input: Size, mode: NetworkMode): LayerDescription[] {
