@@ -79,7 +79,7 @@ function remembered(moments: Map<string, Float32Array>, name: string, length: nu
 
 /** The learning rate at a step: a linear rise, then half a cosine. `step` counts from 0. */
 export function scheduledRate(peak: number, step: number, steps: number, warmUpSteps: number, finalShare: number): number {
-  if (step < warmUpSteps) return (peak * (step + 1)) / warmUpSteps;
+  if (step < warmUpSteps) return peak * Math.min((step + 1) / warmUpSteps, 1);
   const done = (step - warmUpSteps) / Math.max(steps - warmUpSteps, 1);
   return peak * (finalShare + ((1 - finalShare) * (1 + Math.cos(Math.PI * Math.min(done, 1)))) / 2);
 }
