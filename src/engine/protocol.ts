@@ -1,5 +1,6 @@
 import { z } from '../base/schema';
 import { backendNames } from '../base/backendName';
+import { blockKinds, deepestStack, stackKinds, stackSettingsSchema, type BlockSpectrum, type GradientProfile } from '../base/blockStacks';
 import { errorCodes } from '../base/errors';
 import type { Size } from '../base/geometry';
 import {
@@ -142,6 +143,11 @@ export const requestSchemas = {
   }),
   /** A whole video through a new simulated camera. */
   simulateVideo: z.object({ video: blobSchema, longSide: z.int().min(16).max(1024), settings: simulatorSettingsSchema, seed: z.int().nonnegative() }),
+  /** The gradient by depth of one drawn stack, and what theory expects of it. */
+  measureGradient: z.object({ kind: z.enum(stackKinds), settings: stackSettingsSchema, seed: z.int().nonnegative() }),
+  predictGradient: z.object({ kind: z.enum(stackKinds), settings: stackSettingsSchema }),
+  /** The Jacobian of block number `place` (from 1) of a drawn stack. */
+  measureSpectrum: z.object({ kind: z.enum(blockKinds), place: z.int().min(1).max(deepestStack), settings: stackSettingsSchema, seed: z.int().nonnegative() }),
   /** A drawn smear as a PNG. */
   draw: z.object({ seed: z.int().nonnegative() }),
   memory: z.object({}),
@@ -277,6 +283,9 @@ export interface ResponseOf {
   simulateFrame: { events: number; durationUs: number };
   simulateSketch: { events: number; durationUs: number };
   simulateVideo: { events: number; durationUs: number; frames: number; width: number; height: number };
+  measureGradient: GradientProfile;
+  predictGradient: GradientProfile;
+  measureSpectrum: BlockSpectrum;
   draw: Blob;
   memory: { tensors: number; bytes: number };
 }
