@@ -2,6 +2,7 @@ import { z } from '../base/schema';
 import { backendNames } from '../base/backendName';
 import { energyConventionSchema } from '../base/energyConvention';
 import { datasetFormats, datasetParts, type DatasetFormat } from '../base/datasetOptions';
+import { blockKinds, deepestStack, stackKinds, stackSettingsSchema, type BlockSpectrum, type GradientProfile } from '../base/blockStacks';
 import { errorCodes } from '../base/errors';
 import type { Size } from '../base/geometry';
 import {
@@ -162,6 +163,11 @@ export const requestSchemas = {
   }),
   /** A whole video through a new simulated camera. */
   simulateVideo: z.object({ video: blobSchema, longSide: z.int().min(16).max(1024), settings: simulatorSettingsSchema, seed: z.int().nonnegative() }),
+  /** The gradient by depth of one drawn stack, and what theory expects of it. */
+  measureGradient: z.object({ kind: z.enum(stackKinds), settings: stackSettingsSchema, seed: z.int().nonnegative() }),
+  predictGradient: z.object({ kind: z.enum(stackKinds), settings: stackSettingsSchema }),
+  /** The Jacobian of block number `place` (from 1) of a drawn stack. */
+  measureSpectrum: z.object({ kind: z.enum(blockKinds), place: z.int().min(1).max(deepestStack), settings: stackSettingsSchema, seed: z.int().nonnegative() }),
   /** A drawn smear as a PNG. */
   draw: z.object({ seed: z.int().nonnegative() }),
   /** Estimates of energy under a convention; nothing runs for them. */
@@ -363,6 +369,9 @@ export interface ResponseOf {
   simulateFrame: { events: number; durationUs: number };
   simulateSketch: { events: number; durationUs: number };
   simulateVideo: { events: number; durationUs: number; frames: number; width: number; height: number };
+  measureGradient: GradientProfile;
+  predictGradient: GradientProfile;
+  measureSpectrum: BlockSpectrum;
   draw: Blob;
   estimateEnergy: readonly EnergyBreakdown[];
   openDataset: DatasetSummary;

@@ -23,6 +23,7 @@ import type {
   TraceResult,
   TruthBox,
 } from '../client/types';
+import { initialLearn, type LearnState } from './learn';
 
 export { detectionResultSchema } from '../client/types';
 export type {
@@ -161,6 +162,7 @@ export interface PlaygroundState {
   detection: DetectionSettings;
   results: Record<Slot, PaneResult | undefined>;
   trace: TraceResult | undefined;
+  learn: LearnState;
   /** What is under way, by what started it. */
   activities: Record<string, Activity>;
   messages: Message[];
@@ -220,6 +222,7 @@ export const usePlayground = create<PlaygroundState>()(() => ({
   detection: defaultDetection,
   results: { snn: undefined, ann: undefined },
   trace: undefined,
+  learn: initialLearn,
   activities: {},
   messages: [],
   view: {
