@@ -372,7 +372,7 @@ function diagonal(factors: Float32Array): ConvolutionWeights {
   const channels = factors.length;
   const weights = new Float32Array(channels * channels);
   factors.forEach((factor, channel) => (weights[channel * channels + channel] = factor));
-  return { kernel: 1, stride: 1, padding: 0, inputChannels: channels, outputChannels: channels, weights, bias: new Float32Array(channels) };
+  return { name: 'diagonal', kernel: 1, stride: 1, padding: 0, inputChannels: channels, outputChannels: channels, weights, bias: new Float32Array(channels) };
 }
 
 function missing(node: number): never {

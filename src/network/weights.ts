@@ -30,7 +30,7 @@ export function parameterCount(graph: NetworkGraph): number {
 }
 
 /** Scale, shift, mean, variance of a norm; or the one bias. */
-function shiftNames({ shift }: ConvolutionNode): string[] {
+export function shiftNames({ shift }: ConvolutionNode): string[] {
   if (shift.kind === 'bias') return [shift.name];
   return ['weight', 'bias', 'running_mean', 'running_var'].map((part) => `${shift.prefix}.${part}`);
 }
@@ -117,7 +117,7 @@ export async function loadConvolutions(
     for (const node of nodes) {
       throwIfCancelled(task.signal);
       const { weights, bias } = await foldedConvolution(node, checkpoint, task, unitOf.get(node.input));
-      loaded.set(node.id, operations.loadConvolution({ ...node.geometry, weights, bias }));
+      loaded.set(node.id, operations.loadConvolution({ name: node.weightName, ...node.geometry, weights, bias }));
       bytes += weightCount(node) * 4;
       task.report({ label: 'Loading weights', done: bytes, total: totalBytes, unit: 'bytes' });
     }

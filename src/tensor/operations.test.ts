@@ -60,6 +60,7 @@ describe.each(['wasm', 'event'] as const)('%s agrees with the reference', (name)
         const inputChannels = input.shape.channels;
         const random = (index: number): number => Math.sin(seed + index * 12.9898);
         const weights = {
+          name: 'tested',
           kernel,
           stride,
           padding: Math.floor(kernel / 2),
@@ -183,14 +184,14 @@ describe.each(['wasm', 'event'] as const)('%s agrees with the reference', (name)
             // Of two parts, the second from spikes that nobody has convolved yet.
             const { spikes: early } = operations.leakyIntegrateAndFire(first, size.steps, { decay: 0.25, threshold: 0.25 }, false);
             const copy = operations.loadConvolution({
-              ...{ kernel: 1, stride: 1, padding: 0, inputChannels: size.channels, outputChannels: size.channels },
+              ...{ name: 'copy', kernel: 1, stride: 1, padding: 0, inputChannels: size.channels, outputChannels: size.channels },
               weights: list(size.channels ** 2, 5),
               bias: list(size.channels, 6),
             });
             const second = operations.spikingConvolution(early, copy);
             const joined = operations.concatenate([second, first]);
             const current = parts && size.channels % 4 === 0 ? joined : parts ? operations.concatenate([first, first]) : first;
-            const convolution = operations.loadConvolution(weights);
+            const convolution = operations.loadConvolution({ name: 'tested', ...weights });
             const start = operations.input(list(elementCount(shapeOf(1)), 7), shapeOf(1));
             const once = operations.integrateAndFire(current, size.steps, { thresholds, maximumSpikes }, start);
             const again = operations.integrateAndFire(current, size.steps, { thresholds, maximumSpikes }, once.after);
@@ -262,7 +263,7 @@ describe.each(['wasm', 'event'] as const)('%s agrees with the reference', (name)
         const [expected, actual] = await both(tested, (operations) => {
           const current = operations.input(list(elementCount(size)), size);
           const { spikes } = operations.leakyIntegrateAndFire(current, size.steps, { decay: 0.25, threshold: 0.25 }, false);
-          const convolution = operations.loadConvolution({ ...geometry, weights, bias: list(outputChannels) });
+          const convolution = operations.loadConvolution({ name: 'tested', ...geometry, weights, bias: list(outputChannels) });
           const convolved = operations.spikingConvolution(spikes, convolution);
           const other = { ...convolved.shape, steps: still ? 1 : size.steps };
           const second = operations.input(list(elementCount(other)), other);
@@ -286,7 +287,7 @@ describe.each(['wasm', 'event'] as const)('%s agrees with the reference', (name)
 
   it('leaves nothing in memory', async () => {
     const before = backend.memory();
-    const weights = { kernel: 3, stride: 1, padding: 1, inputChannels: 4, outputChannels: 6, weights: new Float32Array(216), bias: new Float32Array(6) };
+    const weights = { name: 'tested', kernel: 3, stride: 1, padding: 1, inputChannels: 4, outputChannels: 6, weights: new Float32Array(216), bias: new Float32Array(6) };
     const frame = async (): Promise<void> => {
       const convolution = tested.loadConvolution(weights);
       const input = tested.input(new Float32Array(32).fill(0.4), { steps: 2, height: 2, width: 2, channels: 4 });

@@ -47,11 +47,17 @@ export interface ConvolutionGeometry {
 }
 
 export interface ConvolutionWeights extends ConvolutionGeometry {
+  /** What a {@link LayerClock} calls it. */
+  name: string;
   /** `[kernel, kernel, inputChannels, outputChannels]`. */
   weights: Float32Array;
   /** `[outputChannels]`; the folded batch norm's shift, or the layer's own bias. */
   bias: Float32Array;
 }
+
+/** Hears how long the work of a layer took: a convolution by its name, or all neurons together. */
+export type LayerClock = (layer: string, durationMs: number) => void;
+export const neuronsOnClock = 'neurons';
 
 /** The iterative LIF neuron with hard reset (paper, equations 2 and 3). */
 export interface NeuronParameters {

@@ -4,12 +4,13 @@ import type {
   ConvolutionWeights,
   FeatureShape,
   IntegrateAndFireParameters,
+  LayerClock,
   NeuronParameters,
   Operations,
   Signal,
   Spikes,
 } from '../operations';
-import { convolvedShape, elementCount } from '../operations';
+import { convolvedShape, elementCount, neuronsOnClock } from '../operations';
 import { Heap } from './heap';
 import type { Kernels } from './kernels';
 import { packWeights, packedLength, unpackWeights, type WeightLayout } from './weights';
@@ -54,6 +55,7 @@ interface EventSpikes extends Spikes {
 }
 
 interface LoadedConvolution {
+  name: string;
   geometry: ConvolutionGeometry;
   bias: number;
   /** As they came, until the first use tells the layout; then packed in the heap. */
@@ -89,22 +91,26 @@ export class EventOperations implements Operations {
   /** Scratch of the spiking convolutions: numbers of weight rows. */
   private rows: { address: number; capacity: number } | undefined;
 
-  constructor(private readonly kernels: Kernels) {
+  constructor(
+    private readonly kernels: Kernels,
+    private readonly clock?: LayerClock,
+  ) {
     this.heap = new Heap(kernels.memory, kernels.initialise());
     this.places = this.heap.allocate((spikingChunkPixels + 1) * 4);
   }
 
-  /** Blocks and bytes of the heap that values, weights and scratch take. */
-  memory(): { tensors: number; bytes: number } {
-    const { blocks, bytes } = this.heap.used;
-    return { tensors: blocks, bytes };
+  /** Blocks and bytes of the heap that values, weights and scratch take; the most that they ever took; and how large the heap is. */
+  memory(): { tensors: number; bytes: number; peakBytes: number; heapBytes: number } {
+    const { blocks, bytes, peakBytes, extentBytes } = this.heap.used;
+    return { tensors: blocks, bytes, peakBytes, heapBytes: extentBytes };
   }
 
-  loadConvolution({ weights, bias, ...geometry }: ConvolutionWeights): Convolution {
+  loadConvolution({ name, weights, bias, ...geometry }: ConvolutionWeights): Convolution {
     // Kernels read the bias of a whole block of output channels.
     const values = new Float32Array(Math.ceil(bias.length / 32) * 32);
     values.set(bias);
     const loaded: LoadedConvolution = {
+      name,
       geometry,
       bias: this.heap.allocate(values.length * 4),
       weights: { layout: undefined, values: weights },
@@ -149,6 +155,7 @@ export class EventOperations implements Operations {
       source = surrounded;
       pixelBytes = inputChannels * 4;
     }
+    const started = this.now();
     this.kernels.denseConvolution(
       source, rows * columns * pixelBytes, columns * pixelBytes, pixelBytes, steps,
       kernel, kernel * inputChannels, stride, shape.height, shape.width,
@@ -156,6 +163,7 @@ export class EventOperations implements Operations {
       this.places, denseChunkPixels,
     );
     if (surrounded !== undefined) this.heap.release(surrounded);
+    this.clock?.(loaded.name, this.now() - started);
     return stored(shape, target);
   }
 
@@ -178,6 +186,7 @@ export class EventOperations implements Operations {
     const lists = this.allocateLists(shape, 1);
     const membrane = record ? this.allocate(shape) : 0;
     let firstChannel = 0;
+    const started = this.now();
     parts.forEach((part, index) => {
       const pixelBytes = strideOf(part.channels) * 4;
       this.kernels.leakyIntegrateAndFire(
@@ -188,6 +197,7 @@ export class EventOperations implements Operations {
       );
       firstChannel += part.channels;
     });
+    this.clock?.(neuronsOnClock, this.now() - started);
     const spikes: EventSpikes = { kind: 'spikes', shape, lists };
     return { spikes, membrane: record ? stored(shape, membrane) : undefined };
   }
@@ -446,15 +456,21 @@ export class EventOperations implements Operations {
         rows, capacity - bursts, this.places, spikingChunkPixels,
       );
     };
-    if (shape.steps === 1) {
-      run(0, 1, bias, 0, target, targetPixelBytes, 0, after.addend);
-      return;
+    const started = this.now();
+    if (shape.steps === 1) run(0, 1, bias, 0, target, targetPixelBytes, 0, after.addend);
+    else {
+      // What fires at every step is added once, and every step goes on from there.
+      const always = this.heap.allocate(height * width * targetStride + blockBytes);
+      run(shape.steps, 1, bias, 0, always, targetStride, 1, undefined);
+      run(0, shape.steps, always, targetStride, target, targetPixelBytes, 0, after.addend);
+      this.heap.release(always);
     }
-    // What fires at every step is added once, and every step goes on from there.
-    const always = this.heap.allocate(height * width * targetStride + blockBytes);
-    run(shape.steps, 1, bias, 0, always, targetStride, 1, undefined);
-    run(0, shape.steps, always, targetStride, target, targetPixelBytes, 0, after.addend);
-    this.heap.release(always);
+    this.clock?.(convolution.name, this.now() - started);
+  }
+
+  /** Only asked where somebody listens. */
+  private now(): number {
+    return this.clock ? performance.now() : 0;
   }
 
   private gatheringSpace(capacity: number): number {

@@ -11,7 +11,7 @@ import type {
   Spikes,
 } from '../operations';
 import { integrateAndFire } from './integrateKernel';
-import { leakyIntegrate } from './neuronKernel';
+import { composedLeakyIntegrate, leakyIntegrate } from './neuronKernel';
 
 interface TensorSignal extends Signal {
   tensor: tf.Tensor4D;
@@ -30,13 +30,20 @@ interface TensorConvolution extends Convolution {
  * disposed before it returns.
  */
 export class TfjsOperations implements Operations {
-  constructor(readonly backend: Exclude<BackendName, 'reference' | 'event'>) {}
+  private readonly integrate: typeof leakyIntegrate;
 
-  loadConvolution({ weights, bias, ...geometry }: ConvolutionWeights): Convolution {
-    const { kernel, inputChannels, outputChannels } = geometry;
+  /** @param neuron `stock` composes the neurons of tfjs's own operations where ours would be used, to compare with */
+  constructor(
+    readonly backend: Exclude<BackendName, 'reference' | 'event'>,
+    neuron: 'ours' | 'stock' = 'ours',
+  ) {
+    this.integrate = neuron === 'ours' ? leakyIntegrate : composedLeakyIntegrate;
+  }
+
+  loadConvolution({ weights, bias, kernel, stride, padding, inputChannels, outputChannels }: ConvolutionWeights): Convolution {
     const convolution: TensorConvolution = {
       kind: 'convolution',
-      geometry,
+      geometry: { kernel, stride, padding, inputChannels, outputChannels },
       weights: tf.tensor4d(weights, [kernel, kernel, inputChannels, outputChannels]),
       bias: tf.tensor1d(bias),
     };
@@ -59,12 +66,12 @@ export class TfjsOperations implements Operations {
     const attributes = { ...parameters, steps };
     if (!record) {
       return {
-        spikes: spikes(leakyIntegrate(tensorOf(input), { ...attributes, emission: 'spikes' })),
+        spikes: spikes(this.integrate(tensorOf(input), { ...attributes, emission: 'spikes' })),
         membrane: undefined,
       };
     }
     // A tfjs program has one output: when membranes are wanted, spikes are read off them.
-    const membrane = leakyIntegrate(tensorOf(input), { ...attributes, emission: 'membrane' });
+    const membrane = this.integrate(tensorOf(input), { ...attributes, emission: 'membrane' });
     return {
       spikes: spikes(tf.tidy(() => membrane.greater(parameters.threshold).cast('float32'))),
       membrane: signal(membrane),
@@ -72,7 +79,7 @@ export class TfjsOperations implements Operations {
   }
 
   leakySilu(input: Signal, steps: number, parameters: NeuronParameters): Signal {
-    return signal(leakyIntegrate(tensorOf(input), { ...parameters, steps, emission: 'silu' }));
+    return signal(this.integrate(tensorOf(input), { ...parameters, steps, emission: 'silu' }));
   }
 
   carryOver(last: Signal, neuron: 'lif' | 'silu', { decay, threshold }: NeuronParameters): Signal {
