@@ -203,6 +203,8 @@ export default defineConfig({
     include: ['src/**/*.test.{ts,tsx}', 'e2e/**/*.test.ts'],
     pool: 'forks',
     testTimeout: 30_000,
+    // Kernels may have to be compiled first.
+    hookTimeout: 60_000,
     reporters: ['default'],
   },
 });
