@@ -202,8 +202,8 @@ export default defineConfig({
     environment: 'node',
     include: ['src/**/*.test.{ts,tsx}', 'e2e/**/*.test.ts'],
     pool: 'forks',
-    testTimeout: 30_000,
-    // Kernels may have to be compiled first.
+    // Several of these may share two cores.
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     reporters: ['default'],
   },

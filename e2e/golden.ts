@@ -5,7 +5,7 @@ import { z } from 'zod';
 /** Recorded numbers of the released implementation: two cases in the repository, the rest where they lie beside it. */
 
 const ownFolder = resolve(import.meta.dirname, 'golden');
-const sharedFolder = resolve(import.meta.dirname, '../../shared/golden');
+export const sharedGoldenFolder = resolve(import.meta.dirname, '../../shared/golden');
 export const sharedWeightsFolder = resolve(import.meta.dirname, '../../shared/weights');
 export const sharedDataFolder = resolve(import.meta.dirname, '../../shared/data');
 
@@ -30,11 +30,11 @@ export interface GoldenCase {
 
 /** All cases with a checkpoint of their own; prints which ones are missing here. */
 export function goldenCases(): GoldenCase[] {
-  if (!existsSync(sharedFolder)) {
-    console.log(`Only the golden cases in the repository are tested: ${sharedFolder} does not exist.`);
+  if (!existsSync(sharedGoldenFolder)) {
+    console.log(`Only the golden cases in the repository are tested: ${sharedGoldenFolder} does not exist.`);
   }
   const folders = new Map<string, string>();
-  for (const root of [sharedFolder, ownFolder]) {
+  for (const root of [sharedGoldenFolder, ownFolder]) {
     if (!existsSync(root)) continue;
     for (const name of readdirSync(root)) {
       const folder = resolve(root, name);

@@ -30,6 +30,14 @@ export const errorCodes = [
   'input/unreadable',
   'input/unsupported',
   'input/too-large',
+  // evaluate
+  'dataset/unknown',
+  'dataset/unreadable',
+  'dataset/other-classes',
+  // train
+  'train/invalid-settings',
+  'train/no-data',
+  'train/unreadable-run',
   // getting things
   'fetch/offline',
   'fetch/failed',

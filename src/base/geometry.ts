@@ -24,3 +24,12 @@ export function intersectionOverUnion(a: Box, b: Box): number {
   const union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - overlap;
   return union > 0 ? overlap / union : 0;
 }
+
+/** The share of the smaller box that the other covers, 0 where either is empty. */
+export function overlapOfSmaller(a: Box, b: Box): number {
+  const width = Math.min(a[2], b[2]) - Math.max(a[0], b[0]);
+  const height = Math.min(a[3], b[3]) - Math.max(a[1], b[1]);
+  if (width <= 0 || height <= 0) return 0;
+  const area = ([x1, y1, x2, y2]: Box): number => (x2 - x1) * (y2 - y1);
+  return (width * height) / Math.min(area(a), area(b));
+}

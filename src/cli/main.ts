@@ -4,10 +4,12 @@ import { benchCommand } from './bench';
 import { convertCommand } from './convert';
 import { detectCommand } from './detect';
 import { eventsCommand } from './events';
+import { trainCommand } from './train';
 
 const commands: Record<string, (args: string[]) => Promise<void>> = {
   detect: detectCommand,
   events: eventsCommand,
+  train: trainCommand,
   convert: convertCommand,
   bench: benchCommand,
 };
@@ -28,6 +30,8 @@ const usage = `Usage: npm run -s cli -- COMMAND ...
       share no recording.
   events bench [--megabytes 256] [--json]
       Writes large recordings and measures how fast they are read.
+  train --data FOLDER --out FOLDER [--config FILE] [--resume] [--mode snn|ann]
+      Trains on a labelled set, or on what the configuration composes; writes states, a log and in the end the model.
   convert IN OUT [--mode snn|ann] [--half]
       Between .pt and .safetensors; --half stores 16-bit floats.
   convert IN OUT.onnx [--mode snn|ann] [--steps 4] [--size PX] [--slices]

@@ -8,7 +8,7 @@ import { MemorySource } from '../input/events/memorySource';
 import { Recording } from '../input/events/recording';
 import { saccades, simulateScene } from '../input/events/scenes';
 import { EventSimulator } from '../input/events/simulator';
-import type { TruthBox } from '../input/events/truth';
+import type { TruthBox } from '../base/truth';
 import { luminanceOf } from '../input/frames/luminance';
 import { lastPolarity, timeSurface, windowStatistics, withoutHotPixels } from '../input/events/window';
 import { openWriter } from '../input/events/write';

@@ -1,7 +1,7 @@
-import { seededRandom, type Random } from '../../base/random';
-import type { Box, Size } from '../../base/geometry';
+import { seededRandom } from '../../base/random';
+import { overlapOfSmaller, type Box, type Size } from '../../base/geometry';
 import { EventColumns, sortedByTime, type Events } from './events';
-import type { TruthBox } from './truth';
+import type { TruthBox } from '../../base/truth';
 
 /**
  * Composes labelled scenes of single-object recordings (N-MNIST's digits): each is shifted in space and time onto one
@@ -70,25 +70,6 @@ export function composeScene(recordings: readonly ObjectRecording[], { size, obj
   return { events: sortedByTime(scene), boxes, used };
 }
 
-/**
- * Parts recordings into two that share none. @param validationShare in (0, 1): at least one recording is on each side
- * @returns indices, in a random order that depends on the seed alone
- */
-export function splitRecordings(count: number, validationShare: number, seed: number): { train: number[]; validation: number[] } {
-  const order = shuffled(count, seededRandom(seed));
-  const validation = Math.min(Math.max(Math.round(count * validationShare), 1), count - 1);
-  return { train: order.slice(validation), validation: order.slice(0, validation) };
-}
-
-function shuffled(count: number, random: Random): number[] {
-  const order = Array.from({ length: count }, (_, index) => index);
-  for (let last = count - 1; last > 0; last--) {
-    const other = Math.floor(random() * (last + 1));
-    [order[last], order[other]] = [order[other] ?? 0, order[last] ?? 0];
-  }
-  return order;
-}
-
 /** Moved on the sensor and in time; what falls outside is gone. */
 function shift(events: Events, left: number, top: number, shiftUs: number, size: number): EventColumns {
   const moved = new EventColumns(events.count + 1);
@@ -112,12 +93,4 @@ function boxAround({ x, y, count }: Events): Box | undefined {
   const [x1, x2] = range(x);
   const [y1, y2] = range(y);
   return [x1, y1, x2, y2];
-}
-
-function overlapOfSmaller(a: Box, b: Box): number {
-  const width = Math.min(a[2], b[2]) - Math.max(a[0], b[0]);
-  const height = Math.min(a[3], b[3]) - Math.max(a[1], b[1]);
-  if (width <= 0 || height <= 0) return 0;
-  const area = ([x1, y1, x2, y2]: Box): number => (x2 - x1) * (y2 - y1);
-  return (width * height) / Math.min(area(a), area(b));
 }

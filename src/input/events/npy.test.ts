@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { BlobWriter, Uint8ArrayReader, ZipWriter } from '@zip.js/zip.js';
 import { readAll, surviveMutations, type EventRow } from './testing';
-import { npyHeader } from './write';
+import { npyHeader } from '../../base/npy';
 
 const rows: EventRow[] = Array.from({ length: 60 }, (_, index) => [1000 + index * 10, (index * 37) % 240, (index * 17) % 180, index % 2] as const);
 

@@ -3,7 +3,7 @@ import type { Box, Size } from '../../base/geometry';
 import { seededRandom, type Random } from '../../base/random';
 import { EventColumns } from './events';
 import { EventSimulator } from './simulator';
-import type { TruthBox } from './truth';
+import type { TruthBox } from '../../base/truth';
 
 /** Scenes that the program draws and films with its simulated event camera, with the boxes that are true of them. */
 

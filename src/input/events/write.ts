@@ -1,6 +1,7 @@
 import { AppError } from '../../base/errors';
 import type { WritableFormatId } from '../../base/eventOptions';
 import type { Size } from '../../base/geometry';
+import { npyHeader } from '../../base/npy';
 import type { Events } from './events';
 
 /**
@@ -298,15 +299,6 @@ class NpyEncoder implements Encoder {
     if (this.written === this.total) return;
     throw new AppError('internal', `The header of the NumPy file promises ${this.total} events, and ${this.written} were written.`, 'Save the recording again.');
   }
-}
-
-/** NumPy's file header, version 1.0: it ends with a line feed on a multiple of 64 bytes. */
-export function npyHeader(description: string): Uint8Array<ArrayBuffer> {
-  const bytes = Math.ceil((10 + description.length + 1) / 64) * 64;
-  const header = ascii(`\u0000NUMPY\u0001\u0000\u0000\u0000${description.padEnd(bytes - 11)}\n`);
-  header[0] = 0x93;
-  new DataView(header.buffer).setUint16(8, bytes - 10, true);
-  return header;
 }
 
 class CsvEncoder implements Encoder {

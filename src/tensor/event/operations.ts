@@ -1,8 +1,10 @@
 import type {
+  Audible,
   Convolution,
   ConvolutionGeometry,
   ConvolutionWeights,
   FeatureShape,
+  IntegrateAndFireParameters,
   LayerClock,
   NeuronParameters,
   Operations,
@@ -42,8 +44,10 @@ interface EventSignal extends Signal {
 interface SpikeLists {
   starts: number;
   entries: number;
-  /** How many neurons fired at each step. */
+  /** How many spikes there were at each step. */
   counts: Float32Array;
+  /** How many spikes a neuron may fire within a step. */
+  maximumSpikes: number;
   shape: FeatureShape;
   owners: number;
 }
@@ -187,67 +191,77 @@ export class EventOperations implements Operations {
   leakyIntegrateAndFire(input: Signal, steps: number, parameters: NeuronParameters, record: boolean) {
     if (steps > maximumSteps) throw new RangeError(`The neuron runs over at most ${maximumSteps} steps.`);
     const shape = { ...input.shape, steps };
-    // Bits are counted sixteen bytes at a time.
-    const masks = this.heap.allocate(steps * shape.height * shape.width * maskBytes(shape.channels) + 16);
+    const masks = this.allocateMasks(shape, 1);
     const pending = record ? undefined : pendingOf(input, steps);
     if (pending) this.convolve(pending, 0, 0, { fire: { masks, parameters } });
     else this.fire(input, shape, parameters, masks);
-    const lists = this.listed(masks, shape);
+    const lists = this.listed(masks, shape, 1);
     this.heap.release(masks);
     const spikes: EventSpikes = { kind: 'spikes', shape, lists };
     return { spikes, membrane: record ? this.membranes(input, shape, parameters) : undefined };
   }
 
-  private fire(input: Signal, shape: FeatureShape, { decay, threshold }: NeuronParameters, masks: number): void {
-    const { parts } = input as EventSignal;
+  private fire(input: Signal, shape: FeatureShape, { decay, threshold, reset }: NeuronParameters, masks: number): void {
+    this.eachPart(input, shape, masks, (source, part, partMasks) =>
+      this.kernels.leakyIntegrateAndFire(
+        source, partStepBytes(part, shape), strideOf(part.channels) * 4, shape.height * shape.width, shape.steps, part.channels,
+        decay, threshold, Number(reset === 'soft'), partMasks, maskBytes(shape.channels),
+      ),
+    );
+  }
+
+  /** Runs neurons part by part. */
+  private eachPart(
+    input: Signal,
+    shape: FeatureShape,
+    masks: number,
+    run: (source: number, part: Part, masks: number, firstChannel: number) => void,
+  ): void {
     // The bits of a part begin where a word begins.
-    if (parts.slice(0, -1).some(({ channels }) => channels % 16 !== 0)) this.joined(input);
-    for (const part of (input as EventSignal).parts) this.materialised(part, shape);
+    if ((input as EventSignal).parts.slice(0, -1).some(({ channels }) => channels % 16 !== 0)) this.joined(input);
+    const { parts } = input as EventSignal;
+    const sources = parts.map((part) => this.materialised(part, shape));
     const started = this.now();
     let firstChannel = 0;
-    for (const part of (input as EventSignal).parts) {
-      const source = this.materialised(part, shape);
-      this.kernels.leakyIntegrateAndFire(
-        source, this.partStepBytes(part, shape), strideOf(part.channels) * 4, shape.height * shape.width, shape.steps, part.channels,
-        decay, threshold, masks + firstChannel / 8, maskBytes(shape.channels),
-      );
+    parts.forEach((part, index) => {
+      run(sources[index] ?? 0, part, masks + firstChannel / 8, firstChannel);
       firstChannel += part.channels;
-    }
+    });
     this.clock?.(neuronsOnClock, this.now() - started);
   }
 
-  private membranes(input: Signal, shape: FeatureShape, { decay, threshold }: NeuronParameters): Signal {
+  private membranes(input: Signal, shape: FeatureShape, { decay, threshold, reset }: NeuronParameters): Signal {
     const target = this.allocate(shape);
     let at = target;
     for (const part of (input as EventSignal).parts) {
       const pixelBytes = strideOf(part.channels) * 4;
       this.kernels.membranes(
-        this.materialised(part, shape), this.partStepBytes(part, shape), pixelBytes, shape.height * shape.width, shape.steps, pixelBytes,
-        decay, threshold, at, strideOf(shape.channels) * 4,
+        this.materialised(part, shape), partStepBytes(part, shape), pixelBytes, shape.height * shape.width, shape.steps, pixelBytes,
+        decay, threshold, Number(reset === 'soft'), at, strideOf(shape.channels) * 4,
       );
       at += part.channels * 4;
     }
     return stored(shape, target);
   }
 
-  /** 0 where the part is the same at every step. */
-  private partStepBytes({ steps, channels }: Part, { height, width }: FeatureShape): number {
-    return steps === 1 ? 0 : height * width * strideOf(channels) * 4;
+  /** Bits are counted sixteen bytes at a time, past the last ones. */
+  private allocateMasks({ steps, height, width, channels }: FeatureShape, maximumSpikes: number): number {
+    return this.heap.allocate(maximumSpikes * steps * height * width * maskBytes(channels) + 16);
   }
 
   /** The lists of what the bits say. */
-  private listed(masks: number, shape: FeatureShape): SpikeLists {
+  private listed(masks: number, shape: FeatureShape, maximumSpikes: number): SpikeLists {
     const { steps, height, width, channels } = shape;
     const started = this.now();
     const words = maskBytes(channels) / 2;
     const common = commonLists(steps);
     const lists = common + steps;
     const listCounts = this.heap.allocate(lists * 4);
-    const total = this.kernels.countSpikes(masks, steps, height * width * words, listCounts);
+    const total = this.kernels.countSpikes(masks, maximumSpikes, steps, height * width * words, listCounts);
     // The kernels write and read lists in whole vectors, past their ends.
     const entries = this.heap.allocate(total * 2 + lists * 16 + 32);
     const starts = this.heap.allocate(height * (width + 1) * lists * 4 + 16);
-    this.kernels.listSpikes(masks, steps, height, width, words, channels, listCounts, entries, starts);
+    this.kernels.listSpikes(masks, maximumSpikes, steps, height, width, words, channels, listCounts, entries, starts);
     const onList = Array.from(this.heap.wholeNumbers(listCounts, lists));
     const counts = Float32Array.from({ length: steps }, (_, step) => {
       const [always = 0, even = 0, odd = 0] = onList.slice(0, common);
@@ -255,7 +269,7 @@ export class EventOperations implements Operations {
     });
     this.heap.release(listCounts);
     this.clock?.(neuronsOnClock, this.now() - started);
-    return { starts, entries, counts, shape, owners: 1 };
+    return { starts, entries, counts, maximumSpikes, shape, owners: 1 };
   }
 
   leakySilu(input: Signal, steps: number, { decay }: NeuronParameters): Signal {
@@ -267,13 +281,13 @@ export class EventOperations implements Operations {
     return stored(shape, target);
   }
 
-  carryOver(last: Signal, neuron: 'lif' | 'silu', { decay, threshold }: NeuronParameters): Signal {
+  carryOver(last: Signal, neuron: 'lif' | 'silu', { decay, threshold, reset }: NeuronParameters): Signal {
     const shape = { ...last.shape, steps: 1 };
     const values = valuesPerStep(shape);
     const source = this.joined(last) + (last.shape.steps - 1) * values * 4;
     const target = this.allocate(shape);
     if (neuron === 'silu') this.kernels.carryOverSilu(source, values, decay, target);
-    else this.kernels.carryOver(source, values, decay, threshold, target);
+    else this.kernels.carryOver(source, values, decay, threshold, Number(reset === 'soft'), target);
     return stored(shape, target);
   }
 
@@ -290,11 +304,37 @@ export class EventOperations implements Operations {
     return stored(shape, target);
   }
 
+  integrateAndFire(input: Signal, steps: number, { thresholds, maximumSpikes }: IntegrateAndFireParameters, before: Signal) {
+    if (steps > maximumSteps) throw new RangeError(`The neuron runs over at most ${maximumSteps} steps.`);
+    const shape = { ...input.shape, steps };
+    const stride = strideOf(shape.channels);
+    const after = this.copy(before);
+    const limits = this.heap.allocate(stride * 4);
+    this.floats(limits, shape.channels).set(thresholds);
+    const masks = this.allocateMasks(shape, maximumSpikes);
+    this.eachPart(input, shape, masks, (source, part, partMasks, firstChannel) =>
+      this.kernels.integrateAndFire(
+        source, partStepBytes(part, shape), strideOf(part.channels) * 4, shape.height * shape.width, steps, part.channels,
+        limits + firstChannel * 4, maximumSpikes, after + firstChannel * 4, stride * 4, partMasks, maskBytes(shape.channels),
+      ),
+    );
+    const lists = this.listed(masks, shape, maximumSpikes);
+    this.heap.release(masks);
+    this.heap.release(limits);
+    const spikes: EventSpikes = { kind: 'spikes', shape, lists };
+    return { spikes, after: stored(before.shape, after) };
+  }
+
   relu(input: Signal): Signal {
     const source = this.joined(input);
     const target = this.allocate(input.shape);
     this.kernels.relu(source, input.shape.steps * valuesPerStep(input.shape), target);
     return stored(input.shape, target);
+  }
+
+  silence<V extends Signal | Spikes>(value: V, audible: Audible): V {
+    const silenced: Signal | Spikes = value.kind === 'spikes' ? this.silenceSpikes(value, audible) : this.silenceSignal(value, audible);
+    return silenced as V;
   }
 
   maxPool(input: Signal, size: number): Signal {
@@ -308,6 +348,25 @@ export class EventOperations implements Operations {
       const bytes = strideOf(part.channels) * 4;
       this.kernels.maxPool(part.content.address, bytes, part.steps, height, width, size, bytes, target, pixelBytes);
     });
+  }
+
+  maxPoolOfSums(input: Signal, size: number, steps: number, before: Signal) {
+    const { height, width } = input.shape;
+    const shape = { ...input.shape, steps, height: Math.floor(height / size), width: Math.floor(width / size) };
+    const after = this.copy(before);
+    const target = this.allocate(shape);
+    const targetBytes = strideOf(shape.channels) * 4;
+    let offset = 0;
+    for (const part of (input as EventSignal).parts) {
+      const source = this.materialised(part, input.shape);
+      const bytes = strideOf(part.channels) * 4;
+      this.kernels.maxPoolOfSums(
+        source, part.steps === 1 ? 0 : height * width * bytes, bytes, steps, height, width, size, bytes,
+        after + offset, targetBytes, target + offset, targetBytes,
+      );
+      offset += part.channels * 4;
+    }
+    return { pooled: stored(shape, target), after: stored(before.shape, after) };
   }
 
   upsample(input: Signal): Signal {
@@ -385,6 +444,49 @@ export class EventOperations implements Operations {
     else for (const part of (value as EventSignal).parts) this.disownPart(part);
   }
 
+  /** The lists without what is silenced, made anew. */
+  private silenceSpikes(value: Spikes, audible: Audible): Spikes {
+    const { shape, lists } = value as EventSpikes;
+    const { maximumSpikes } = lists;
+    const { steps, height, width, channels } = shape;
+    const pixels = height * width;
+    const words = maskBytes(channels) / 2;
+    const fired = this.readSpikes(value);
+    const masks = this.allocateMasks(shape, maximumSpikes);
+    const bits = new Uint16Array(this.kernels.memory.buffer, masks, maximumSpikes * steps * pixels * words).fill(0);
+    for (let index = 0; index < fired.length; index++) {
+      if (audible[index % (pixels * channels)] === 0) continue;
+      const channel = index % channels;
+      const word = Math.floor(index / channels) * words + (channel >> 4);
+      for (let spike = 0; spike < (fired[index] ?? 0); spike++) {
+        const at = spike * steps * pixels * words + word;
+        bits[at] = (bits[at] ?? 0) | (1 << (channel & 15));
+      }
+    }
+    const kept = this.listed(masks, shape, maximumSpikes);
+    this.heap.release(masks);
+    const spikes: EventSpikes = { kind: 'spikes', shape, lists: kept };
+    return spikes;
+  }
+
+  private silenceSignal(value: Signal, audible: Audible): Signal {
+    const { shape } = value;
+    const stride = strideOf(shape.channels);
+    const pixels = shape.height * shape.width;
+    const length = shape.steps * valuesPerStep(shape);
+    const source = this.joined(value);
+    const target = this.allocate(shape);
+    const from = this.floats(source, length);
+    const to = this.floats(target, length);
+    for (let place = 0; place < shape.steps * pixels; place++) {
+      for (let channel = 0; channel < shape.channels; channel++) {
+        const at = place * stride + channel;
+        to[at] = (from[at] ?? 0) * (audible[(place % pixels) * shape.channels + channel] ?? 1);
+      }
+    }
+    return stored(shape, target);
+  }
+
   private readSpikes(value: Spikes): Float32Array {
     const { starts, shape } = (value as EventSpikes).lists;
     const { steps, height, width, channels } = shape;
@@ -437,7 +539,9 @@ export class EventOperations implements Operations {
     const { pool = 1, addend, fire } = after;
     const weights = this.weights(convolution, 'spiking');
     const large = packedLength(geometry, 'spiking') * 4 > largeWeightsBytes;
-    const mostRows = kernel * kernel * inputChannels * pool * pool * Math.max(1, shape.steps - 1);
+    // A neuron that fires at every step is on one list only, unless it fires more than once.
+    const mostEntries = lists.maximumSpikes === 1 ? Math.max(1, shape.steps - 1) : shape.steps * lists.maximumSpikes;
+    const mostRows = kernel * kernel * inputChannels * pool * pool * mostEntries;
     const capacity = mostRows + (large ? largeRows : smallRows);
     const rows = this.gatheringSpace(capacity);
     const started = this.now();
@@ -446,8 +550,8 @@ export class EventOperations implements Operations {
       kernel, stride, padding, height, width, pool,
       weights, bias, outputChannels, target, targetPixelBytes,
       addend?.address ?? 0, addend?.stepBytes ?? 0, strideOf(outputChannels) * 4,
-      fire?.masks ?? 0, fire?.parameters.decay ?? 0, fire?.parameters.threshold ?? 0,
-      rows, capacity, this.places, Math.max(Math.floor(chunkLists / (commonLists(shape.steps) + shape.steps)), pool * pool),
+      fire?.masks ?? 0, fire?.parameters.decay ?? 0, fire?.parameters.threshold ?? 0, Number(fire?.parameters.reset === 'soft'),
+      rows, capacity, mostRows, this.places, Math.max(Math.floor(chunkLists / (commonLists(shape.steps) + shape.steps)), pool * pool),
     );
     this.clock?.(convolution.name, this.now() - started);
   }
@@ -527,6 +631,15 @@ export class EventOperations implements Operations {
     return address;
   }
 
+  /** A copy of a signal of one step, as one part. */
+  private copy(input: Signal): number {
+    const values = valuesPerStep(input.shape);
+    const source = this.joined(input);
+    const target = this.allocate({ ...input.shape, steps: 1 });
+    this.floats(target, values).set(this.floats(source, values));
+    return target;
+  }
+
   private allocate(shape: FeatureShape): number {
     return this.heap.allocate(shape.steps * valuesPerStep(shape) * 4 + neuronsAtOnceBytes);
   }
@@ -593,6 +706,11 @@ function maskBytes(channels: number): number {
 function commonLists(steps: number): number {
   if (steps === 1) return 0;
   return steps < 4 ? 1 : 3;
+}
+
+/** 0 where the part is the same at every step. */
+function partStepBytes({ steps, channels }: Part, { height, width }: FeatureShape): number {
+  return steps === 1 ? 0 : height * width * strideOf(channels) * 4;
 }
 
 function valuesPerStep({ height, width, channels }: FeatureShape): number {

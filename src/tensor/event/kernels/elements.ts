@@ -65,6 +65,44 @@ function largestOf(from: usize, pixelBytes: usize, rowBytes: usize, size: i32, b
   }
 }
 
+/**
+ * Max pooling of sums over time: per step, the largest of every window's sums, less what it was before the step. Cost per
+ * value and step: two reads, an addition and a write.
+ * @param stepBytes 0 where the source is the same at every step
+ * @param sums `[height, width, sumsPixelBytes]`, of the channels of the source: the step's input is added to them
+ */
+export function maxPoolOfSums(
+  source: usize, stepBytes: usize, sourcePixelBytes: usize, steps: i32, height: i32, width: i32, size: i32, bytes: usize,
+  sums: usize, sumsPixelBytes: usize, target: usize, targetPixelBytes: usize,
+): void {
+  const high = height / size;
+  const wide = width / size;
+  for (let step = 0; step < steps; step++) {
+    for (let y = 0; y < high; y++) {
+      for (let x = 0; x < wide; x++) {
+        const to = target + <usize>((step * high + y) * wide + x) * targetPixelBytes;
+        for (let at: usize = 0; at < bytes; at += 16) {
+          let before = f32x4.splat(-Infinity);
+          let after = before;
+          for (let dy = 0; dy < size; dy++) {
+            for (let dx = 0; dx < size; dx++) {
+              const place = <usize>((y * size + dy) * width + x * size + dx);
+              const sum = sums + place * sumsPixelBytes + at;
+              const earlier = v128.load(sum);
+              const now = f32x4.add(earlier, v128.load(source + place * sourcePixelBytes + at));
+              v128.store(sum, now);
+              before = f32x4.pmax(before, earlier);
+              after = f32x4.pmax(after, now);
+            }
+          }
+          v128.store(to + at, f32x4.sub(after, before));
+        }
+      }
+    }
+    source += stepBytes;
+  }
+}
+
 /** Nearest neighbour, twice as high and wide. */
 export function upsample(
   source: usize, sourcePixelBytes: usize, steps: i32, height: i32, width: i32, bytes: usize, target: usize, targetPixelBytes: usize,

@@ -1,8 +1,9 @@
 /**
- * What fired. Neurons leave one bit for each step, `u16[steps][pixels][words]`, 16 channels a word. From these come lists, so that what
+ * What fired. Neurons leave one bit for each step, `u16[steps][pixels][words]`, 16 channels a word; where they may fire several times within
+ * a step, these bits again for the second spike, the third and so on. From these come lists, so that what
  * several steps have in common is added once: neurons that fired at every step; from four steps on also those that fired at every even
  * one, and at every odd one (a constant current makes a neuron fire always or every other time); and for each step those that are not on
- * the lists before. With one step there is only its own.
+ * the lists before. With one step there is only its own. Second spikes and later ones are on the lists of their steps, once more each.
  *
  * A list holds `u16` numbers `x * channels + channel` (the low 16 bits of them), row after row of the image and ascending in each, so that
  * what a row of a kernel covers is one run of it: `starts`, `u32[height][width + 1][lists]`, says where each pixel begins in each list.
@@ -30,7 +31,7 @@ export function commonLists(steps: i32): i32 {
  * @param counts `u32[lists]`
  * @returns how many entries there will be together
  */
-export function countSpikes(masks: usize, steps: i32, words: i32, counts: usize): i32 {
+export function countSpikes(masks: usize, burst: i32, steps: i32, words: i32, counts: usize): i32 {
   const stepBytes = <usize>words << 1;
   const common = commonLists(steps);
   const lists = common + steps;
@@ -60,7 +61,11 @@ export function countSpikes(masks: usize, steps: i32, words: i32, counts: usize)
     }
     for (let step = 0; step < steps; step++) {
       const mask = v128.and(v128.load(masks + at + <usize>step * stepBytes), real);
-      addCounts(partial + (<usize>(common + step) << 4), v128.andnot(mask, step & 1 ? odd : even));
+      const to = partial + (<usize>(common + step) << 4);
+      addCounts(to, v128.andnot(mask, step & 1 ? odd : even));
+      for (let spike = 1; spike < burst; spike++) {
+        addCounts(to, v128.and(v128.load(masks + at + <usize>(spike * steps + step) * stepBytes), real));
+      }
     }
   }
   let total = 0;
@@ -103,7 +108,7 @@ function appendMask(mask: i32, entry: i32, list: usize): void {
  * @param starts written up to 16 bytes past its end
  */
 export function listSpikes(
-  masks: usize, steps: i32, height: i32, width: i32, words: i32, channels: i32, counts: usize, entries: usize, starts: usize,
+  masks: usize, burst: i32, steps: i32, height: i32, width: i32, words: i32, channels: i32, counts: usize, entries: usize, starts: usize,
 ): void {
   const stepBytes = <usize>(height * width * words) << 1;
   const common = commonLists(steps);
@@ -142,10 +147,15 @@ export function listSpikes(
               if (odd != always) appendMask(odd & ~always, first, ends + 8);
             }
           }
-          if ((even | odd) != ever || even != odd) {
+          if ((even | odd) != ever || even != odd || burst > 1) {
             for (let step = 0; step < steps; step++) {
+              const list = stepEnds + (<usize>step << 2);
               const mask = <i32>load<u16>(masks + <usize>step * stepBytes) & ~(step & 1 ? odd : even);
-              if (mask != 0) appendMask(mask, first, stepEnds + (<usize>step << 2));
+              if (mask != 0) appendMask(mask, first, list);
+              for (let spike = 1; spike < burst; spike++) {
+                const again = <i32>load<u16>(masks + <usize>(spike * steps + step) * stepBytes);
+                if (again != 0) appendMask(again, first, list);
+              }
             }
           }
         }
@@ -158,7 +168,7 @@ export function listSpikes(
   }
 }
 
-/** Writes a one for everything that fired, into `[steps, height, width, channels]` without padding. */
+/** Adds a one for everything that fired, into `[steps, height, width, channels]` without padding. */
 export function spread(starts: usize, steps: i32, height: i32, width: i32, channels: i32, target: usize): void {
   const common = commonLists(steps);
   const lists = common + steps;
@@ -172,7 +182,10 @@ export function spread(starts: usize, steps: i32, height: i32, width: i32, chann
         const stride = list >= common ? steps : list == 0 ? 1 : 2;
         for (let from: usize = load<u32>(starts); from < until; from += 2) {
           const channel = <usize>((<i32>load<u16>(from) - x * channels) & 0xffff);
-          for (let step = firstStep; step < steps; step += stride) store<f32>(target + (channel << 2) + <usize>step * stepBytes, 1);
+          for (let step = firstStep; step < steps; step += stride) {
+            const value = target + (channel << 2) + <usize>step * stepBytes;
+            store<f32>(value, load<f32>(value) + 1);
+          }
         }
         starts += 4;
       }

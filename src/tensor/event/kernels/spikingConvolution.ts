@@ -443,15 +443,15 @@ function poolBlock(
 /** The same as {@link storeBlock}, but only the bits of the LIF neuron are kept. `channels` of the block, at most 32. */
 function fireBlock(
   cursor: usize, pixels: i32, steps: i32, block: i32, channels: i32, weights: usize, bias: usize,
-  masks: usize, maskStepBytes: usize, maskPixelBytes: usize, decay: f32, threshold: f32,
+  masks: usize, maskStepBytes: usize, maskPixelBytes: usize, decay: f32, threshold: f32, softReset: i32,
 ): void {
   const commons = commonLists(steps);
   const listBytes = <usize>(commons + steps) << 2;
   const vectors = block >> 2;
   const realLow = realBits(0, channels);
   const realHigh = channels > 16 ? realBits(16, channels) : 0;
-  fire16(bias, 0, steps, decay, threshold, silentMasks, 4, realLow);
-  if (realHigh != 0) fire16(bias + 64, 0, steps, decay, threshold, silentMasks + 2, 4, realHigh);
+  fire16(bias, 0, steps, decay, threshold, softReset, silentMasks, 4, realLow);
+  if (realHigh != 0) fire16(bias + 64, 0, steps, decay, threshold, softReset, silentMasks + 2, 4, realHigh);
   for (; pixels > 0; pixels--) {
     let from: usize = load<u32>(cursor);
     const next = cursor + listBytes;
@@ -497,8 +497,8 @@ function fireBlock(
           to += 128;
         }
       }
-      fire16(sumsAt, sumBytes, steps, decay, threshold, masks, maskStepBytes, realLow);
-      if (realHigh != 0) fire16(sumsAt + 64, sumBytes, steps, decay, threshold, masks + 2, maskStepBytes, realHigh);
+      fire16(sumsAt, sumBytes, steps, decay, threshold, softReset, masks, maskStepBytes, realLow);
+      if (realHigh != 0) fire16(sumsAt + 64, sumBytes, steps, decay, threshold, softReset, masks + 2, maskStepBytes, realHigh);
     }
     cursor = next;
     masks += maskPixelBytes;
@@ -518,7 +518,7 @@ function fireBlock(
  * @param target `[steps, windows, targetPixelBytes]`, or 0 where only the neurons' bits are wanted
  * @param addend 0, or features added to the result; `addendStepBytes` 0 where they are the same at every step
  * @param masks where the bits of the LIF neuron go where `target` is 0, `u16[steps][pixels][channels / 16 rounded up]`
- * @param rows scratch for `rowsCapacity` numbers (`u16`) and 32 more; what one window gathers at most must fit
+ * @param rows scratch for `rowsCapacity` numbers (`u16`) and 32 more; `mostRows` is what one window gathers at most
  * @param ends scratch for `chunkPixels * lists + 5`
  */
 export function spikingConvolution(
@@ -526,15 +526,14 @@ export function spikingConvolution(
   kernel: i32, stride: i32, padding: i32, height: i32, width: i32, pool: i32,
   weights: usize, bias: usize, channels: i32, target: usize, targetPixelBytes: usize,
   addend: usize, addendStepBytes: usize, addendPixelBytes: usize,
-  masks: usize, decay: f32, threshold: f32,
-  rows: usize, rowsCapacity: i32, ends: usize, chunkPixels: i32,
+  masks: usize, decay: f32, threshold: f32, softReset: i32,
+  rows: usize, rowsCapacity: i32, mostRows: i32, ends: usize, chunkPixels: i32,
 ): void {
   const startBytes = <usize>(commonLists(steps) + steps) << 2;
   const windowsWide = width / pool;
   const windows = (height / pool) * windowsWide;
   const windowPixels = pool * pool;
   const rowsPerPixel = kernel * kernel * inputChannels;
-  const mostRows = rowsPerPixel * windowPixels * max(1, steps - 1);
   const outputs = (channels + 3) & ~3;
   const targetStepBytes = <usize>windows * targetPixelBytes;
   const maskPixelBytes = <usize>((channels + 15) >> 4) << 1;
@@ -583,7 +582,7 @@ export function spikingConvolution(
         const blockMasks = masks + place * maskPixelBytes + <usize>((output >> 4) << 1);
         fireBlock(
           ends, pixels, steps, block, min(channels - output, block), blockWeights, bias + outputBytes,
-          blockMasks, maskStepBytes, maskPixelBytes, decay, threshold,
+          blockMasks, maskStepBytes, maskPixelBytes, decay, threshold, softReset,
         );
       } else if (pool > 1) {
         poolBlock(

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { isPresent, sharedDataFolder } from '../../../e2e/golden';
+import { isPresent, sharedDataFolder } from '../../e2e/golden';
 import { readTruth, type TruthBox } from './truth';
-import { npyHeader } from './write';
+import { npyHeader } from './npy';
 import { writeGen1Boxes } from './writeTruth';
 
 const sensor = { width: 304, height: 240 };

@@ -1,5 +1,5 @@
+import { npyHeader } from './npy';
 import type { TruthBox } from './truth';
-import { npyHeader } from './write';
 
 /** Gen1's record: 8 + 4 * 4 + 1 + 4 + 4 bytes, packed. */
 const description =
