@@ -14,7 +14,7 @@ const dataRooms = {
   input: ['base'],
   energy: ['base'],
   evaluate: ['base', 'detect'],
-  train: ['base', 'tensor', 'network', 'detect', 'evaluate'],
+  train: ['base', 'tensor', 'checkpoint', 'network', 'detect', 'evaluate'],
 };
 const roomsBelowEngine = Object.keys(dataRooms);
 const rooms = {

@@ -1,8 +1,15 @@
 import { readKernels } from '../src/cli/kernels';
 import type { BackendName } from '../src/base/backendName';
 import type { BackendOptions } from '../src/tensor/backend';
+import { EventTraining } from '../src/tensor/event/training';
+import { startTrainingKernels } from '../src/tensor/event/trainingKernels';
 
 /** What opens any backend that Node has. */
 export function nodeBackend(preference: 'auto' | BackendName): BackendOptions {
   return { preference, wasmPaths: undefined, eventKernels: () => readKernels(), avoid: [] };
+}
+
+/** Training on the CPU. */
+export async function nodeTraining(): Promise<EventTraining> {
+  return new EventTraining(await startTrainingKernels(await readKernels('training')));
 }

@@ -34,6 +34,10 @@ export const errorCodes = [
   'dataset/unknown',
   'dataset/unreadable',
   'dataset/other-classes',
+  // train
+  'train/invalid-settings',
+  'train/no-data',
+  'train/unreadable-run',
   // getting things
   'fetch/offline',
   'fetch/failed',

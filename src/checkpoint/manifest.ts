@@ -36,7 +36,7 @@ const weightsSchema = z.object({
   bytes: z.int().positive(),
 });
 
-const manifestSchema = z.object({
+export const manifestSchema = z.object({
   format: z.literal(1),
   name: z.string(),
   title: z.string(),
@@ -48,7 +48,8 @@ const manifestSchema = z.object({
   /** Steps that it was trained with, and that it runs with unless told otherwise. */
   steps: z.int().positive(),
   description: networkDescriptionSchema,
-  weights: z.object({ snn: weightsSchema, ann: weightsSchema.optional() }),
+  /** At least one of them. */
+  weights: z.object({ snn: weightsSchema.optional(), ann: weightsSchema.optional() }),
   licence: z.string(),
   source: z.object({ data: z.string(), url: z.string(), licence: z.string() }),
   training: z.string(),

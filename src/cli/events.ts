@@ -1,21 +1,21 @@
-import { mkdir, open, readdir, readFile, writeFile, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, writeFile, type FileHandle } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { AppError } from '../base/errors';
 import type { WritableFormatId } from '../base/eventOptions';
 import type { Size } from '../base/geometry';
-import { quietTask, type Task } from '../base/progress';
+import { splitIndices } from '../base/random';
 import { z } from '../base/schema';
-import { composeScene, splitRecordings, type ObjectRecording } from '../input/events/compose';
+import { composeScene } from '../input/events/compose';
 import type { EventColumns } from '../input/events/events';
-import { openRecording } from '../input/events/open';
 import type { Recording } from '../input/events/recording';
 import type { TruthBox } from '../base/truth';
 import { openWriter } from '../input/events/write';
 import { writeGen1Boxes } from '../base/writeTruth';
 import { benchCommand } from './eventsBench';
+import { labelledRecordings, openPath } from './labelledRecordings';
 import { parseOption, seed as seedSchema, share, wholeNumber } from './arguments';
-import { openFile, terminalTask } from './surroundings';
+import { terminalTask } from './surroundings';
 
 const commands: Record<string, (args: string[]) => Promise<void>> = { info, convert, scenes, bench: benchCommand };
 
@@ -27,10 +27,6 @@ export async function eventsCommand([name = '', ...args]: string[]): Promise<voi
 
 function usage(message: string): AppError {
   return new AppError('usage', message, 'See the usage below.');
-}
-
-async function openPath(path: string, task: Task): Promise<Recording> {
-  return openRecording({ name: basename(path), blob: await openFile(path) }, {}, task);
 }
 
 async function info(args: string[]): Promise<void> {
@@ -141,7 +137,7 @@ async function scenes(args: string[]): Promise<void> {
   const task = terminalTask();
   const { recordings, classes } = await labelledRecordings(folder, labels, task);
   if (recordings.length < 2) throw new AppError('input/unreadable', 'Fewer than two labelled recordings were found.', 'Check --recordings and --labels.');
-  const chosen = part === 'all' ? recordings : splitRecordings(recordings.length, validation, seed)[part].flatMap((index) => recordings[index] ?? []);
+  const chosen = part === 'all' ? recordings : splitIndices(recordings.length, validation, seed)[part].flatMap((index) => recordings[index] ?? []);
   await mkdir(out, { recursive: true });
   await writeFile(join(out, 'classes.json'), `${JSON.stringify(classes)}\n`);
   const digits = String(count - 1).length;
@@ -177,32 +173,3 @@ const objectsSchema = z
     return { fewest, most };
   })
   .refine(({ fewest, most }) => fewest >= 1 && most >= fewest && most <= 64, { error: 'it goes from 1 to at most 64' });
-
-/** A CSV with the columns file and class, with or without a line that names them. */
-async function labelledRecordings(folder: string, labels: string, task: Task): Promise<{ recordings: ObjectRecording[]; classes: string[] }> {
-  const lines = (await readText(labels)).split(/\r?\n/).filter((line) => line.trim() !== '');
-  const present = new Set(await readdir(folder).catch(() => []));
-  const rows = lines.map((line) => line.split(',').map((cell) => cell.trim())).filter(([file = '']) => present.has(file));
-  const classes = classNames(rows.map(([, label = '']) => label));
-  const recordings: ObjectRecording[] = [];
-  for (const [file = '', label = ''] of rows) {
-    const recording = await openPath(join(folder, file), quietTask);
-    const events = await recording.read(-Infinity, Infinity, task);
-    recordings.push({ events, sensor: recording.sensor, class: classes.indexOf(label), name: label });
-    task.report({ label: 'Reading recordings', done: recordings.length, total: rows.length, unit: 'items' });
-  }
-  return { recordings, classes };
-}
-
-/** Numbers in order of size, so that the digit 3 is class 3; names by alphabet. */
-function classNames(labels: readonly string[]): string[] {
-  return [...new Set(labels)].sort((a, b) => Number(a) - Number(b) || (a < b ? -1 : 1));
-}
-
-async function readText(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (cause) {
-    throw new AppError('input/unreadable', `The file ${path} cannot be read.`, 'Check the name and that you may read it.', cause);
-  }
-}

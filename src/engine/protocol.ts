@@ -1,5 +1,6 @@
 import { z } from '../base/schema';
 import { backendNames } from '../base/backendName';
+import { energyConventionSchema } from '../base/energyConvention';
 import { errorCodes } from '../base/errors';
 import type { Size } from '../base/geometry';
 import {
@@ -14,7 +15,7 @@ import {
 import type { LayerTrace } from '../base/trace';
 import type { BackendChoice } from '../tensor/backend';
 import type { NetworkMode } from '../checkpoint/types';
-import type { EnergyEstimate } from '../energy/energy';
+import type { EnergyBreakdown, EnergyEstimate, OperationCounts } from '../energy/energy';
 import type { RecordingSummary, ScanProgress } from '../input/events/recording';
 import type { TableInterpretation } from '../input/events/source';
 import type { TruthBox } from '../base/truth';
@@ -93,6 +94,22 @@ const runSettingsSchema = z.object({
 });
 export type RunSettings = z.infer<typeof runSettingsSchema>;
 
+const operationCountsSchema: z.ZodType<OperationCounts> = z.object({
+  steps: z.int().positive(),
+  layers: z.array(
+    z.object({
+      name: z.string(),
+      operationsPerStep: z.number(),
+      outputsPerStep: z.number(),
+      readsSpikes: z.boolean(),
+      readsInput: z.boolean(),
+      inputRates: z.array(z.number()).nullable(),
+    }),
+  ),
+  neurons: z.number(),
+  neuronKind: z.enum(['leaky', 'integrate']),
+});
+
 export const requestSchemas = {
   open: z.object({ preference: backendPreferenceSchema, avoid: z.array(z.enum(backendNames)) }),
   load: z.object({ slot: slotSchema, source: modelSourceSchema }),
@@ -144,6 +161,8 @@ export const requestSchemas = {
   simulateVideo: z.object({ video: blobSchema, longSide: z.int().min(16).max(1024), settings: simulatorSettingsSchema, seed: z.int().nonnegative() }),
   /** A drawn smear as a PNG. */
   draw: z.object({ seed: z.int().nonnegative() }),
+  /** Estimates of energy under a convention; nothing runs for them. */
+  estimateEnergy: z.object({ runs: z.array(operationCountsSchema).max(1000), convention: energyConventionSchema }),
   memory: z.object({}),
 } as const;
 
@@ -226,6 +245,8 @@ export const detectionResultSchema = z.object({
   blocks: z.array(blockSchema),
   /** `[layer][step]`; null for layers that do not spike. */
   firingRates: z.array(z.array(z.number()).nullable()),
+  /** What an estimate of energy counts, so that another convention needs no other run. */
+  operations: operationCountsSchema,
   energy: energySchema,
   timing: z.object({ preprocessMs: z.number(), inferenceMs: z.number(), postprocessMs: z.number() }),
 });
@@ -278,6 +299,7 @@ export interface ResponseOf {
   simulateSketch: { events: number; durationUs: number };
   simulateVideo: { events: number; durationUs: number; frames: number; width: number; height: number };
   draw: Blob;
+  estimateEnergy: readonly EnergyBreakdown[];
   memory: { tensors: number; bytes: number };
 }
 
@@ -285,7 +307,7 @@ const progressSchema = z.object({
   label: z.string(),
   done: z.number(),
   total: z.number().optional(),
-  unit: z.enum(['bytes', 'layers', 'items']),
+  unit: z.enum(['bytes', 'layers', 'steps', 'items']),
 });
 
 export const toWorkerSchema = z.discriminatedUnion('type', [

@@ -61,7 +61,7 @@ export interface NetworkRun {
 }
 
 /** How often a long run lets messages (a cancel) through. */
-const yieldIntervalMs = 24;
+export const yieldIntervalMs = 24;
 
 /** A loaded network: its graph, and its convolutions on one backend. */
 export class Network {

@@ -23,7 +23,10 @@ export interface Signal {
   readonly shape: FeatureShape;
 }
 
-/** Binary features: every value is 0 or 1. An implementation may store them as masks or lists. */
+/**
+ * Binary features: every value is 0 or 1; where neurons fire bursts, the number of spikes. An implementation may store
+ * them as masks or lists.
+ */
 export interface Spikes {
   readonly kind: 'spikes';
   readonly shape: FeatureShape;
@@ -45,11 +48,17 @@ export interface ConvolutionGeometry {
 }
 
 export interface ConvolutionWeights extends ConvolutionGeometry {
+  /** What a {@link LayerClock} calls it. */
+  name: string;
   /** `[kernel, kernel, inputChannels, outputChannels]`. */
   weights: Float32Array;
   /** `[outputChannels]`; the folded batch norm's shift, or the layer's own bias. */
   bias: Float32Array;
 }
+
+/** Hears how long the work of a layer took: a convolution by its name, or all neurons together. */
+export type LayerClock = (layer: string, durationMs: number) => void;
+export const neuronsOnClock = 'neurons';
 
 /** The iterative LIF neuron (paper, equations 2 and 3; its reset is the hard one). */
 export interface NeuronParameters {
@@ -63,6 +72,14 @@ export interface NeuronParameters {
 
 /** For every place of a layer `[height, width, channels]`, 0 where what it emits is taken away, else 1. */
 export type Audible = Uint8Array;
+
+/** The integrate-and-fire neuron with reset by subtraction, for networks that are converted from an ANN. */
+export interface IntegrateAndFireParameters {
+  /** What a membrane must reach to spike, and loses with every spike: positive, `[channels]`. */
+  thresholds: Float32Array;
+  /** How many spikes a neuron may fire within one step, 1 or more (burst spikes). */
+  maximumSpikes: number;
+}
 
 export interface Operations {
   readonly backend: BackendName;
@@ -100,12 +117,30 @@ export interface Operations {
   carryOver(last: Signal, neuron: 'lif' | 'silu', parameters: NeuronParameters): Signal;
   /** The input current with what an earlier run left (one step) added to the first of `steps` steps. */
   addCarried(input: Signal, steps: number, carried: Signal): Signal;
+  /**
+   * Runs the integrate-and-fire neuron over `steps`, from the membranes `before` (one step long): each step adds its
+   * current, and then, at most `maximumSpikes` times, `v >= threshold` fires and leaves `v - threshold`. An input of one step is
+   * read again at every step.
+   * @returns `after`, the membranes after the last step; `before` stays the caller's
+   */
+  integrateAndFire(
+    input: Signal,
+    steps: number,
+    parameters: IntegrateAndFireParameters,
+    before: Signal,
+  ): { spikes: Spikes; after: Signal };
   relu(input: Signal): Signal;
   /** The same at every step where `audible` has a 1, and 0 elsewhere. */
   silence<V extends Signal | Spikes>(value: V, audible: Audible): V;
 
   /** Kernel and stride `size`, no padding; a rest at the right and below is dropped. */
   maxPool(input: Signal, size: number): Signal;
+  /**
+   * Max pooling of everything that has come in: with S the sum of the inputs up to a step, starting from `before` (one step
+   * long), it gives `maxPool(S[t]) - maxPool(S[t - 1])`, so that the outputs add up to the pooled sum.
+   * @returns `after`, S after the last step; `before` stays the caller's
+   */
+  maxPoolOfSums(input: Signal, size: number, steps: number, before: Signal): { pooled: Signal; after: Signal };
   /** Nearest neighbour, twice as high and wide. */
   upsample(input: Signal): Signal;
   /** Along channels; inputs of one step are repeated where others have more. */

@@ -3,6 +3,7 @@ import type {
   Convolution,
   ConvolutionWeights,
   FeatureShape,
+  IntegrateAndFireParameters,
   NeuronParameters,
   Operations,
   Signal,
@@ -116,6 +117,25 @@ export class ReferenceOperations implements Operations {
     );
   }
 
+  integrateAndFire(input: Signal, steps: number, { thresholds, maximumSpikes }: IntegrateAndFireParameters, before: Signal) {
+    const shape = { ...input.shape, steps };
+    const source = dataOf(input);
+    const membrane = dataOf(before).slice();
+    const neurons = membrane.length;
+    const fired = new Float32Array(neurons * steps);
+    for (let t = 0; t < steps; t++) {
+      for (let n = 0; n < neurons; n++) {
+        const threshold = at(thresholds, n % shape.channels);
+        let v = Math.fround(at(membrane, n) + at(source, input.shape.steps === 1 ? n : t * neurons + n));
+        let count = 0;
+        for (; count < maximumSpikes && v >= threshold; count++) v = Math.fround(v - threshold);
+        membrane[n] = v;
+        fired[t * neurons + n] = count;
+      }
+    }
+    return { spikes: spikes(shape, fired), after: signal(before.shape, membrane) };
+  }
+
   relu(input: Signal): Signal {
     return signal(input.shape, dataOf(input).map((value) => Math.max(value, 0)));
   }
@@ -140,6 +160,26 @@ export class ReferenceOperations implements Operations {
         return largest;
       }),
     );
+  }
+
+  maxPoolOfSums(input: Signal, size: number, steps: number, before: Signal) {
+    let sums = before;
+    const parts: Float32Array[] = [];
+    for (let t = 0; t < steps; t++) {
+      const next = signal(
+        before.shape,
+        tabulate(before.shape, (_, y, x, c) => pick(sums, 0, y, x, c) + pick(input, t, y, x, c)),
+      );
+      const earlier = dataOf(this.maxPool(sums, size));
+      parts.push(dataOf(this.maxPool(next, size)).map((largest, index) => largest - at(earlier, index)));
+      sums = next;
+    }
+    const { height, width } = before.shape;
+    const shape = { ...before.shape, steps, height: Math.floor(height / size), width: Math.floor(width / size) };
+    const pooled = new Float32Array(elementCount(shape));
+    parts.forEach((part, t) => pooled.set(part, t * part.length));
+    // A copy, since both stay alive.
+    return { pooled: signal(shape, pooled), after: signal(before.shape, dataOf(sums).slice()) };
   }
 
   upsample(input: Signal): Signal {

@@ -1,18 +1,16 @@
 import { existsSync, openAsBlob, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
 import { isPresent, sharedGoldenFolder } from '../../e2e/golden';
-import { readKernels } from '../cli/kernels';
+import { nodeTraining } from '../../e2e/kernels';
 import { quietTask } from '../base/progress';
+import { z } from '../base/schema';
 import { defaultSurrogate } from '../base/surrogate';
 import { openCheckpoint } from '../checkpoint/open';
 import type { Checkpoint } from '../checkpoint/types';
 import { configurations, defaultAnchors } from '../network/configurations';
 import { buildGraph } from '../network/graph';
 import { trainedNeuron } from '../network/network';
-import { EventTraining } from '../tensor/event/training';
-import { startTrainingKernels } from '../tensor/event/trainingKernels';
 import type { TrainingOperations } from '../tensor/training';
 import { releasedGains, yoloLoss, type TrainingTarget } from './loss';
 import { anchorsInCells, readParameters, toStateDict } from './parameters';
@@ -34,7 +32,7 @@ const cases = ['train-res10-ee-64', 'train-resnet34-cat-64']
   .filter(({ name, folder }) => isPresent(folder, name));
 
 const backends: Record<string, () => Promise<TrainingOperations>> = {
-  event: async () => new EventTraining(await startTrainingKernels(await readKernels('training'))),
+  event: nodeTraining,
 };
 
 /** The part of a file whose names begin with `prefix`, as a checkpoint of its own. */

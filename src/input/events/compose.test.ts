@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { composeScene, labelTimeUs, splitRecordings, type ObjectRecording } from './compose';
+import { splitIndices } from '../../base/random';
+import { composeScene, labelTimeUs, type ObjectRecording } from './compose';
 import { EventColumns } from './events';
 
 /** A square of events, in time from 0 to 300 ms. */
@@ -40,10 +41,10 @@ describe('a composed scene', () => {
 
 describe('the parts for training and validation', () => {
   it('share no recording and leave none out', () => {
-    const { train, validation } = splitRecordings(1000, 0.1, 3);
+    const { train, validation } = splitIndices(1000, 0.1, 3);
     expect(validation).toHaveLength(100);
     expect(new Set([...train, ...validation]).size).toBe(1000);
-    expect(splitRecordings(1000, 0.1, 3)).toEqual({ train, validation });
-    expect(splitRecordings(2, 0.01, 1)).toMatchObject({ train: { length: 1 }, validation: { length: 1 } });
+    expect(splitIndices(1000, 0.1, 3)).toEqual({ train, validation });
+    expect(splitIndices(2, 0.01, 1)).toMatchObject({ train: { length: 1 }, validation: { length: 1 } });
   });
 });

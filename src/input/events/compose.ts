@@ -1,4 +1,4 @@
-import { seededRandom, type Random } from '../../base/random';
+import { seededRandom } from '../../base/random';
 import { overlapOfSmaller, type Box, type Size } from '../../base/geometry';
 import { EventColumns, sortedByTime, type Events } from './events';
 import type { TruthBox } from '../../base/truth';
@@ -68,25 +68,6 @@ export function composeScene(recordings: readonly ObjectRecording[], { size, obj
     scene.push(Math.floor(random() * sceneEndUs), Math.floor(random() * size), Math.floor(random() * size), random() < 0.5 ? 0 : 1);
   }
   return { events: sortedByTime(scene), boxes, used };
-}
-
-/**
- * Parts recordings into two that share none. @param validationShare in (0, 1): at least one recording is on each side
- * @returns indices, in a random order that depends on the seed alone
- */
-export function splitRecordings(count: number, validationShare: number, seed: number): { train: number[]; validation: number[] } {
-  const order = shuffled(count, seededRandom(seed));
-  const validation = Math.min(Math.max(Math.round(count * validationShare), 1), count - 1);
-  return { train: order.slice(validation), validation: order.slice(0, validation) };
-}
-
-function shuffled(count: number, random: Random): number[] {
-  const order = Array.from({ length: count }, (_, index) => index);
-  for (let last = count - 1; last > 0; last--) {
-    const other = Math.floor(random() * (last + 1));
-    [order[last], order[other]] = [order[other] ?? 0, order[last] ?? 0];
-  }
-  return order;
 }
 
 /** Moved on the sensor and in time; what falls outside is gone. */

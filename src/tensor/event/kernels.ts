@@ -8,6 +8,12 @@ export interface Kernels {
     membrane: number, membranePixelBytes: number,
     lists: number, listBytes: number, counts: number, firstChannel: number,
   ): void;
+  integrateAndFire(
+    source: number, stepBytes: number, pixelBytes: number, pixels: number, steps: number, channels: number,
+    thresholds: number, burst: number,
+    membrane: number, membranePixelBytes: number,
+    lists: number, listBytes: number, counts: number, firstChannel: number,
+  ): void;
   sumCounts(counts: number, length: number): number;
   spread(lists: number, listBytes: number, counts: number, places: number, channels: number, target: number): void;
   leakySilu(source: number, stepBytes: number, values: number, steps: number, decay: number, target: number): void;
@@ -33,6 +39,10 @@ export interface Kernels {
   maxPool(
     source: number, sourcePixelBytes: number, steps: number, height: number, width: number, size: number, bytes: number,
     target: number, targetPixelBytes: number,
+  ): void;
+  maxPoolOfSums(
+    source: number, stepBytes: number, sourcePixelBytes: number, steps: number, height: number, width: number, size: number, bytes: number,
+    sums: number, sumsPixelBytes: number, target: number, targetPixelBytes: number,
   ): void;
   upsample(
     source: number, sourcePixelBytes: number, steps: number, height: number, width: number, bytes: number,
