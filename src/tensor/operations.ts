@@ -70,9 +70,6 @@ export interface NeuronParameters {
   reset?: ResetMode;
 }
 
-/** For every place of a layer `[height, width, channels]`, 0 where what it emits is taken away, else 1. */
-export type Audible = Uint8Array;
-
 /** The integrate-and-fire neuron with reset by subtraction, for networks that are converted from an ANN. */
 export interface IntegrateAndFireParameters {
   /** What a membrane must reach to spike, and loses with every spike: positive, `[channels]`. */
@@ -80,6 +77,9 @@ export interface IntegrateAndFireParameters {
   /** How many spikes a neuron may fire within one step, 1 or more (burst spikes). */
   maximumSpikes: number;
 }
+
+/** For every place of a layer `[height, width, channels]`, 0 where what it emits is taken away, else 1. */
+export type Audible = Uint8Array;
 
 export interface Operations {
   readonly backend: BackendName;
