@@ -1,4 +1,4 @@
-import { Suspense, useEffect, useState } from 'react';
+import { Suspense, lazy, useEffect, useState } from 'react';
 import { startKeys } from '../commands/keys';
 import { DetectionPanes } from '../features/detections/DetectionPanes';
 import { RasterPanel, RatesPanel } from '../features/network/ActivityPanels';
@@ -16,6 +16,9 @@ import { HelpDialog } from './HelpDialog';
 import { usePlayground } from '../state/store';
 import { Messages } from './Messages';
 import { pages } from './pages';
+
+const ComparePanel = lazy(() => import('../features/compare/ComparePanel').then(({ ComparePanel: panel }) => ({ default: panel })));
+const EnergyPanel = lazy(() => import('../features/energy/EnergyPanel').then(({ EnergyPanel: panel }) => ({ default: panel })));
 
 /** The shell: what stays while pages change. */
 export function App() {
@@ -53,6 +56,10 @@ function DetectPage() {
             <RasterPanel />
             <RatesPanel />
           </div>
+          <Suspense>
+            <ComparePanel />
+            <EnergyPanel />
+          </Suspense>
         </div>
         <div className="detect-right">
           <Inspector />

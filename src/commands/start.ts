@@ -1,6 +1,8 @@
 import { z } from '../base/schema';
 import { drawnPictures, showPicture } from './sources';
 import { chooseShippedModel, shippedModels, startEngine } from './models';
+import { startConverted } from './converted';
+import { startEnergy } from './energy';
 import { startTheme } from './theme';
 import { detectionResultSchema, setView, usePlayground } from '../state/store';
 
@@ -12,6 +14,8 @@ const firstLayer = 9;
 /** A picture with its precomputed boxes first, then the engine, which soon replaces them by its own. */
 export async function start(): Promise<void> {
   startTheme();
+  startConverted();
+  startEnergy();
   setView({ layer: firstLayer });
   const engineReady = startEngine();
   await showExample();
@@ -38,6 +42,7 @@ async function showExample(): Promise<void> {
     results: {
       snn: { sourceId: source.id, result: parsed.data.snn, precomputed: true },
       ann: { sourceId: source.id, result: parsed.data.ann, precomputed: true },
+      converted: undefined,
     },
   });
 }

@@ -106,7 +106,7 @@ export class Session {
     const { blob, name, manifest } = await this.locate(slot, source, task);
     const checkpoint = await openCheckpoint(blob, task);
     const conversion = await conversionOfCheckpoint(checkpoint, task);
-    if (conversion) return this.loadConverted(checkpoint, conversion, { name, inputSize: manifest?.inputSize }, task);
+    if (conversion) return this.loadConverted(checkpoint, conversion, { name, inputSize: manifest?.inputSize, convertedFrom: undefined }, task);
     const network = await Network.load(checkpoint, this.backend.operations, task);
     // A file that says which of the two it is goes where it belongs, wherever it was dropped.
     const mode = checkpoint.mode ?? slot;
@@ -114,6 +114,7 @@ export class Session {
     const description = {
       name,
       mode,
+      convertedFrom: undefined,
       ...countsOf(network.graph),
       inputSize: manifest?.inputSize,
       steps: manifest?.steps,
@@ -127,7 +128,7 @@ export class Session {
   /** Makes the converted network of the ANN twin; an earlier one stays until it is complete. */
   async convert(request: RequestPayload<'convert'>, task: Task): Promise<ModelDescription> {
     const { checkpoint, description } = this.model('ann');
-    return this.loadConverted(checkpoint, await this.measure(request, task), description, task);
+    return this.loadConverted(checkpoint, await this.measure(request, task), { ...description, convertedFrom: description.name }, task);
   }
 
   /** What the conversion of the ANN twin needs to know of its activations. */
@@ -144,7 +145,7 @@ export class Session {
   private async loadConverted(
     checkpoint: Checkpoint,
     conversion: Conversion,
-    { name, inputSize }: Pick<ModelDescription, 'name' | 'inputSize'>,
+    { name, inputSize, convertedFrom }: Pick<ModelDescription, 'name' | 'inputSize' | 'convertedFrom'>,
     task: Task,
   ): Promise<ModelDescription> {
     const network = await ConvertedNetwork.load(checkpoint, conversion, this.backend.operations, task);
@@ -152,6 +153,7 @@ export class Session {
     const description: ModelDescription = {
       name,
       mode: 'converted',
+      convertedFrom,
       ...countsOf(network.graph),
       inputSize,
       steps: defaultConvertedSteps,

@@ -4,13 +4,16 @@ import type { Progress } from '../base/progress';
 import type { Size } from '../base/geometry';
 import type { BackendPreference } from '../client/engineClient';
 import { defaultSimulatorSettings, type Representation, type SimulatorSettings } from '../base/eventOptions';
+import { firstConvertedState, firstEnergyState, type ConvertedState, type EnergyState } from './comparison';
 import type {
   BackendChoice,
   DetectionResult,
+  EnergyBreakdown,
   EventsFrame,
   LayerDescription,
   ModelDescription,
   ModelSource,
+  OperationCounts,
   RecordingRef,
   RecordingView,
   RequestPayload,
@@ -22,15 +25,18 @@ import type {
   TruthBox,
 } from '../client/types';
 
+export type { ConvertedState, EnergyState };
 export { detectionResultSchema } from '../client/types';
 export type {
   BackendChoice,
   BackendPreference,
   DetectionResult,
+  EnergyBreakdown,
   EventsFrame,
   LayerDescription,
   ModelDescription,
   ModelSource,
+  OperationCounts,
   RecordingRef,
   RequestPayload,
   RunSettings,
@@ -133,10 +139,7 @@ export interface Message {
   code: ErrorReport['code'] | undefined;
 }
 
-export interface ModelState {
-  snn: ModelDescription | undefined;
-  ann: ModelDescription | undefined;
-}
+export type ModelState = Record<Slot, ModelDescription | undefined>;
 
 /** What the top bar switches between; `app/pages.ts` lists those that there are. */
 export type PageName = 'detect' | 'evaluate' | 'train' | 'learn' | 'bench';
@@ -156,6 +159,8 @@ export interface PlaygroundState {
   run: RunSettings;
   detection: DetectionSettings;
   results: Record<Slot, PaneResult | undefined>;
+  converted: ConvertedState;
+  energy: EnergyState;
   trace: TraceResult | undefined;
   /** What is under way, by what started it. */
   activities: Record<string, Activity>;
@@ -204,13 +209,15 @@ export const gen1Window: RecordingSettings = {
 export const usePlayground = create<PlaygroundState>()(() => ({
   backendPreference: 'auto',
   backend: undefined,
-  models: { snn: undefined, ann: undefined },
+  models: { snn: undefined, ann: undefined, converted: undefined },
   source: undefined,
   recording: undefined,
   camera: { settings: defaultSimulatorSettings, running: false },
   run: trainedRun,
   detection: defaultDetection,
-  results: { snn: undefined, ann: undefined },
+  results: { snn: undefined, ann: undefined, converted: undefined },
+  converted: firstConvertedState,
+  energy: firstEnergyState,
   trace: undefined,
   activities: {},
   messages: [],
