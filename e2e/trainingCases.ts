@@ -1,3 +1,4 @@
+import type { ResetMode } from '../src/base/neuron';
 import { seededRandom, type Random } from '../src/base/random';
 import type { Surrogate } from '../src/base/surrogate';
 import type { NeuronParameters } from '../src/tensor/operations';
@@ -58,6 +59,7 @@ export interface NeuronQuestion {
   /** The input has one step. */
   still: boolean;
   neuron: TrainedNeuron;
+  reset: ResetMode;
   surrogate: Surrogate;
   penalty: number;
   seed: number;
@@ -65,14 +67,15 @@ export interface NeuronQuestion {
 
 /** @returns what was emitted, the gradient of the input, and of spikes their rate */
 export async function askNeuron(operations: TrainingOperations, question: NeuronQuestion): Promise<Float32Array[]> {
-  const { shape, still, neuron, surrogate, penalty } = question;
+  const { shape, still, neuron, reset, surrogate, penalty } = question;
+  const parameters = { ...neuronParameters, reset };
   const random = seededRandom(question.seed);
   const inputShape = still ? { ...shape, steps: 1 } : shape;
   const input = operations.values(gridValues(batchElements(inputShape), random), inputShape);
-  const fired = operations.fire(input, shape.steps, neuron, neuronParameters);
+  const fired = operations.fire(input, shape.steps, neuron, parameters);
   const gradient = operations.values(gridValues(batchElements(shape), random), shape);
   const target = operations.values(gridValues(batchElements(inputShape), random), inputShape);
-  operations.addFireGradient(gradient, fired, { parameters: neuronParameters, surrogate, penalty }, target);
+  operations.addFireGradient(gradient, fired, { parameters, surrogate, penalty }, target);
   const rates = neuron === 'lif' ? [operations.firingRate(fired)] : [];
   const arrays = await operations.read([fired, target, ...rates]);
   for (const value of [input, fired, gradient, target, ...rates]) operations.release(value);

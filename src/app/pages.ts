@@ -10,3 +10,6 @@ export interface OtherPage {
 
 /** In the order in which the top bar names them, after Detect. */
 export const pages: readonly OtherPage[] = [];
+
+/** All that the top bar names. */
+export const allPages: readonly { name: PageName; title: string }[] = [{ name: 'detect', title: 'Detect' }, ...pages];

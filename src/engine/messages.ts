@@ -1,5 +1,6 @@
 import { AppError, asAppError, cancelled } from '../base/errors';
 import type { Task } from '../base/progress';
+import { energyBreakdown } from '../energy/energy';
 import { isRecording } from '../input/events/open';
 import { readTruth } from '../base/truth';
 import { openBackend, type Backend, type BackendOptions } from '../tensor/backend';
@@ -90,6 +91,11 @@ export class MessageHandler {
     simulateSketch: (payload) => this.opened().recordings.simulateSketch(payload),
     simulateVideo: (payload, task) => this.opened().simulateVideo(payload, task),
     draw: (payload) => this.opened().draw(payload),
+    estimateEnergy: ({ runs, convention }) => runs.map((run) => energyBreakdown(run, convention)),
+    openDataset: (payload, task) => this.opened().evaluations.openDataset(payload, task),
+    evaluate: (payload, task) => this.opened().evaluations.evaluate(payload, task),
+    evaluatedPicture: (payload, task) => this.opened().evaluations.picture(payload, task),
+    evaluationDetections: (payload) => this.opened().evaluations.cocoResults(payload),
     memory: () => this.opened().memory(),
   };
 

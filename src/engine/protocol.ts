@@ -1,5 +1,7 @@
 import { z } from '../base/schema';
 import { backendNames } from '../base/backendName';
+import { energyConventionSchema } from '../base/energyConvention';
+import { datasetFormats, datasetParts, type DatasetFormat } from '../base/datasetOptions';
 import { errorCodes } from '../base/errors';
 import type { Size } from '../base/geometry';
 import {
@@ -14,7 +16,9 @@ import {
 import type { LayerTrace } from '../base/trace';
 import type { BackendChoice } from '../tensor/backend';
 import type { NetworkMode } from '../checkpoint/types';
-import type { EnergyEstimate } from '../energy/energy';
+import type { EnergyBreakdown, EnergyEstimate, OperationCounts } from '../energy/energy';
+import type { Dataset, DatasetProblem } from '../evaluate/datasets/dataset';
+import type { TallyResult, WorstSample } from '../evaluate/tally';
 import type { RecordingSummary, ScanProgress } from '../input/events/recording';
 import type { TableInterpretation } from '../input/events/source';
 import type { TruthBox } from '../base/truth';
@@ -93,6 +97,22 @@ const runSettingsSchema = z.object({
 });
 export type RunSettings = z.infer<typeof runSettingsSchema>;
 
+const operationCountsSchema: z.ZodType<OperationCounts> = z.object({
+  steps: z.int().positive(),
+  layers: z.array(
+    z.object({
+      name: z.string(),
+      operationsPerStep: z.number(),
+      outputsPerStep: z.number(),
+      readsSpikes: z.boolean(),
+      readsInput: z.boolean(),
+      inputRates: z.array(z.number()).nullable(),
+    }),
+  ),
+  neurons: z.number(),
+  neuronKind: z.enum(['leaky', 'integrate']),
+});
+
 export const requestSchemas = {
   open: z.object({ preference: backendPreferenceSchema, avoid: z.array(z.enum(backendNames)) }),
   load: z.object({ slot: slotSchema, source: modelSourceSchema }),
@@ -144,6 +164,35 @@ export const requestSchemas = {
   simulateVideo: z.object({ video: blobSchema, longSide: z.int().min(16).max(1024), settings: simulatorSettingsSchema, seed: z.int().nonnegative() }),
   /** A drawn smear as a PNG. */
   draw: z.object({ seed: z.int().nonnegative() }),
+  /** Estimates of energy under a convention; nothing runs for them. */
+  estimateEnergy: z.object({ runs: z.array(operationCountsSchema).max(1000), convention: energyConventionSchema }),
+  /** Reads a data set's labels; the engine holds the last one under this id. */
+  openDataset: z.object({
+    id: z.string(),
+    content: z.discriminatedUnion('kind', [
+      z.object({ kind: z.literal('files'), files: z.array(z.object({ path: z.string(), blob: blobSchema })) }),
+      z.object({ kind: z.literal('zip'), name: z.string(), blob: blobSchema }),
+    ]),
+    format: z.enum(datasetFormats).optional(),
+  }),
+  /** Goes on with an evaluation for about `budgetMs`; another id begins another one. Repeat until it is `finished`. */
+  evaluate: z.object({
+    id: z.string(),
+    dataset: z.string(),
+    part: z.enum(datasetParts).optional(),
+    limit: z.int().positive().optional(),
+    /** Without a source: the network that is loaded in the slot. */
+    networks: z.array(z.object({ slot: slotSchema, source: modelSourceSchema.optional() })).min(1).max(16),
+    /** Empty: what each network was trained with. An ANN has one pass whatever they are. */
+    steps: z.array(z.int().min(1).max(16)).max(16),
+    /** Side of the square; undefined: the network's own. */
+    inputSize: z.int().positive().max(2048).optional(),
+    budgetMs: z.number().positive(),
+  }),
+  /** A sample of the evaluation as a picture. */
+  evaluatedPicture: z.object({ id: z.string(), sample: z.int().nonnegative() }),
+  /** The detections of one case of the evaluation in COCO's format for results. */
+  evaluationDetections: z.object({ id: z.string(), case: z.int().nonnegative() }),
   memory: z.object({}),
 } as const;
 
@@ -226,6 +275,8 @@ export const detectionResultSchema = z.object({
   blocks: z.array(blockSchema),
   /** `[layer][step]`; null for layers that do not spike. */
   firingRates: z.array(z.array(z.number()).nullable()),
+  /** What an estimate of energy counts, so that another convention needs no other run. */
+  operations: operationCountsSchema,
   energy: energySchema,
   timing: z.object({ preprocessMs: z.number(), inferenceMs: z.number(), postprocessMs: z.number() }),
 });
@@ -261,6 +312,41 @@ export interface StepPictures {
   values: Float32Array;
 }
 
+export interface DatasetSummary extends Pick<Dataset, 'classNames' | 'partSizes'> {
+  id: string;
+  format: DatasetFormat;
+  samples: number;
+  /** The first of them, and how many there are. */
+  problems: readonly DatasetProblem[];
+  problemCount: number;
+}
+
+/** One network at one number of steps, over the samples so far. */
+export interface EvaluatedCase extends Omit<TallyResult, 'worst'> {
+  network: string;
+  mode: NetworkMode;
+  steps: number;
+  /** `native`: the sensor's own size. */
+  inputSize: number | 'native';
+  /** `probe`: nobody says what the network was trained at, and this size served the first samples best. */
+  sizeChosenBy: 'request' | 'network' | 'sensor' | 'probe';
+  classNames: readonly string[];
+  matchedBy: 'name' | 'order';
+  /** Classes of the data set that the network does not know. */
+  unknownClasses: readonly string[];
+  worst: readonly (WorstSample & { title: string })[];
+}
+
+export interface EvaluationState {
+  id: string;
+  /** Samples, of all cases. */
+  done: number;
+  total: number;
+  finished: boolean;
+  dataset: DatasetSummary;
+  cases: readonly EvaluatedCase[];
+}
+
 export interface ResponseOf {
   open: BackendChoice;
   load: ModelDescription;
@@ -278,6 +364,11 @@ export interface ResponseOf {
   simulateSketch: { events: number; durationUs: number };
   simulateVideo: { events: number; durationUs: number; frames: number; width: number; height: number };
   draw: Blob;
+  estimateEnergy: readonly EnergyBreakdown[];
+  openDataset: DatasetSummary;
+  evaluate: EvaluationState;
+  evaluatedPicture: Blob;
+  evaluationDetections: Blob;
   memory: { tensors: number; bytes: number };
 }
 
@@ -285,7 +376,7 @@ const progressSchema = z.object({
   label: z.string(),
   done: z.number(),
   total: z.number().optional(),
-  unit: z.enum(['bytes', 'layers', 'items']),
+  unit: z.enum(['bytes', 'layers', 'steps', 'items']),
 });
 
 export const toWorkerSchema = z.discriminatedUnion('type', [

@@ -1,4 +1,5 @@
 import { AppError } from '../base/errors';
+import { paperConvention } from '../base/energyConvention';
 import type { Size } from '../base/geometry';
 import type { Picture } from '../base/picture';
 import { throwIfCancelled, type Task } from '../base/progress';
@@ -9,10 +10,10 @@ import type { NetworkMode } from '../checkpoint/types';
 import { decode, type Candidates } from '../detect/decode';
 import { toOriginal, type LetterboxPlacement } from '../detect/letterbox';
 import { suppress } from '../detect/nonMaximumSuppression';
-import { estimateEnergy, fp32At45nm, type EnergyEstimate } from '../energy/energy';
+import { estimateEnergy, type OperationCounts } from '../energy/energy';
 import { drawSmear } from '../input/frames/smear';
-import { convolutionCosts, nodeShapes, type NetworkGraph } from '../network/graph';
-import { Network, type CarriedMembranes, type NetworkRun, type RecordedLayer } from '../network/network';
+import { nodeShapes, type NetworkGraph } from '../network/graph';
+import { Network, trainedNeuron, type CarriedMembranes, type NetworkRun, type RecordedLayer } from '../network/network';
 import { parameterCount } from '../network/weights';
 import type { Backend } from '../tensor/backend';
 import type {
@@ -30,7 +31,9 @@ import type {
   StepPictures,
   TraceResult,
 } from './protocol';
-import { Frames } from './frames';
+import { Evaluations, type FrameOutcome } from './evaluation';
+import { Frames, type PreparedInput } from './frames';
+import { operationCounts } from './operationCounts';
 import { Recordings } from './recordings';
 
 /** What the session needs from where it runs: a worker in a page, or Node. */
@@ -85,22 +88,37 @@ export class Session {
   private readonly membranes = new Map<Slot, Membranes>();
   private readonly frames: Frames;
   readonly recordings = new Recordings();
+  readonly evaluations: Evaluations<LoadedModel>;
 
   constructor(
     readonly backend: Backend,
     private readonly surroundings: Surroundings,
   ) {
     this.frames = new Frames(surroundings, this.recordings);
+    this.evaluations = new Evaluations({
+      surroundings,
+      network: async ({ slot, source }, task) => (source ? this.read({ slot, source }, task) : this.model(slot)),
+      isLoaded: (model, { slot, source }) => source !== undefined || this.models.get(slot) === model,
+      run: (model, input, steps, task) => evaluateFrame(model, input, steps, task),
+      release: ({ network }) => network.release(),
+    });
   }
 
   /** Loads a network; the one that was in the slot stays until the new one is complete. */
-  async load({ slot, source }: RequestPayload<'load'>, task: Task): Promise<ModelDescription> {
+  async load(request: RequestPayload<'load'>, task: Task): Promise<ModelDescription> {
+    const model = await this.read(request, task);
+    const { description } = model;
+    this.unload({ slot: description.mode });
+    this.models.set(description.mode, model);
+    return description;
+  }
+
+  private async read({ slot, source }: RequestPayload<'load'>, task: Task): Promise<LoadedModel> {
     const { blob, name, manifest } = await this.locate(slot, source, task);
     const checkpoint = await openCheckpoint(blob, task);
     const network = await Network.load(checkpoint, this.backend.operations, task);
     // A file that says which of the two it is goes where it belongs, wherever it was dropped.
     const mode = checkpoint.mode ?? slot;
-    this.unload({ slot: mode });
     const description: ModelDescription = {
       name,
       mode,
@@ -112,8 +130,7 @@ export class Session {
       reads: manifest?.reads,
       source: manifest?.source,
     };
-    this.models.set(mode, { network, description });
-    return description;
+    return { network, description };
   }
 
   unload({ slot }: RequestPayload<'unload'>): undefined {
@@ -128,6 +145,7 @@ export class Session {
     const { network, description } = this.model(request.slot);
     const { run, placement, preprocessMs, inferenceMs } = await this.runOnce(request, task);
     const started = performance.now();
+    const operations = operationCounts(network.graph, placement.input, { ...run, neuronKind: 'leaky' });
     const steps = run.scales[0]?.perStep ? run.steps : 1;
     const detectionsPerStep = Array.from({ length: steps }, (_, step) =>
       suppress(decodeStep(network, run, step), {
@@ -152,7 +170,8 @@ export class Session {
       layers: describeLayers(network.graph, placement.input, description.mode),
       blocks: describeBlocks(network.graph, placement.input),
       firingRates: run.firingRates.map((rates) => rates ?? null),
-      energy: frameEnergy(network.graph, placement.input, run),
+      operations,
+      energy: estimateEnergy(operations, paperConvention),
       timing: { preprocessMs, inferenceMs, postprocessMs: performance.now() - started },
     };
   }
@@ -345,6 +364,31 @@ function decodeStep(network: Network, run: NetworkRun, step: number): Candidates
   return decode(heads, network.graph.description.classNames.length);
 }
 
+/** One frame as an evaluation wants it: the final boxes' candidates, and what the run took. */
+async function evaluateFrame({ network, description }: LoadedModel, { values, steps: inputSteps, placement }: PreparedInput, steps: number, task: Task): Promise<FrameOutcome> {
+  const run = await network.run(
+    values,
+    { steps: inputSteps, ...placement.input, channels: 3 },
+    { ...trainedNeuron, mode: description.mode, steps, record: new Set(), logitsPerStep: false },
+    task,
+  );
+  const operations = operationCounts(network.graph, placement.input, { ...run, neuronKind: 'leaky' });
+  const { snnPj, annPj } = estimateEnergy(operations, paperConvention);
+  return { candidates: decodeStep(network, run, 0), firingRate: inputFiringRate(operations), snnPj: snnPj ?? undefined, annPj };
+}
+
+/** Mean rate of the neurons that convolutions read, weighted by the operations that they feed. */
+function inputFiringRate({ layers }: OperationCounts): number | undefined {
+  let spikes = 0;
+  let all = 0;
+  for (const { operationsPerStep, inputRates } of layers) {
+    if (!inputRates || inputRates.length === 0) continue;
+    spikes += (inputRates.reduce((sum, rate) => sum + rate, 0) / inputRates.length) * operationsPerStep;
+    all += operationsPerStep;
+  }
+  return all === 0 ? undefined : spikes / all;
+}
+
 function describeLayers(graph: NetworkGraph, input: Size, mode: NetworkMode): LayerDescription[] {
   const shapes = nodeShapes(graph, input.height, input.width);
   return graph.layers.map(({ index, node, row, repeat, label }) => {
@@ -375,19 +419,4 @@ function describeBlocks(graph: NetworkGraph, input: Size): BlockDescription[] {
 
 function layerTrace({ emits, shape, membrane, emitted }: RecordedLayer, threshold: number): LayerTrace {
   return { emits, ...shape, membrane, emitted, threshold };
-}
-
-/** The paper's formula on this frame's firing rates. */
-function frameEnergy(graph: NetworkGraph, input: Size, run: NetworkRun): EnergyEstimate {
-  const layers = convolutionCosts(graph, input.height, input.width).map(({ operations, spikesFrom }) => ({
-    operationsPerStep: operations,
-    readsSpikes: spikesFrom !== undefined,
-    inputFiringRate: spikesFrom === undefined ? undefined : mean(run.firingRates[spikesFrom]),
-  }));
-  return estimateEnergy(layers, run.steps, fp32At45nm, 'once');
-}
-
-function mean(values: readonly number[] | undefined): number | undefined {
-  if (!values || values.length === 0) return undefined;
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

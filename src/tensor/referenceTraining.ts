@@ -131,7 +131,8 @@ export class ReferenceTraining implements TrainingOperations {
     const source = dataOf(input);
     const { data } = batch(shape);
     const membrane = data.slice();
-    const { decay, threshold } = parameters;
+    const { decay, threshold, reset } = parameters;
+    const drop = Math.fround(threshold);
     for (let n = 0; n < neurons; n++) {
       for (let t = 0; t < steps; t++) {
         const index = t * neurons + n;
@@ -144,7 +145,8 @@ export class ReferenceTraining implements TrainingOperations {
           data[index] = v / (1 + Math.exp(-v));
         } else {
           // Rounded as float32 arithmetic does, since the decision at the threshold is what has to agree.
-          const v = Math.fround(Math.fround(decay * before.v * (1 - before.s)) + x);
+          const left = before.s === 0 ? before.v : reset === 'soft' ? Math.fround(before.v - drop) : 0;
+          const v = Math.fround(Math.fround(decay * left) + x);
           membrane[index] = v;
           data[index] = Number(v > threshold);
         }
@@ -157,7 +159,7 @@ export class ReferenceTraining implements TrainingOperations {
   addFireGradient(gradient: Batch, fired: FiredBatch, { parameters, surrogate, penalty }: Backward, target: Batch): void {
     const { data, membrane, neuron, shape } = fired as PlainFired;
     const neurons = data.length / shape.steps;
-    const { decay, threshold } = parameters;
+    const { decay, threshold, reset } = parameters;
     const source = dataOf(gradient);
     for (let n = 0; n < neurons; n++) {
       let carried = 0;
@@ -169,7 +171,10 @@ export class ReferenceTraining implements TrainingOperations {
         else if (neuron === 'silu') {
           const sigmoid = 1 / (1 + Math.exp(-v));
           carried = (at(source, index) + decay * (1 - s) * carried) * sigmoid * (1 + v * (1 - sigmoid));
-        } else carried = (at(source, index) + penalty) * surrogateDerivative(surrogate, v - threshold) + decay * (1 - s) * carried;
+        } else {
+          const kept = reset === 'soft' ? decay : decay * (1 - s);
+          carried = (at(source, index) + penalty) * surrogateDerivative(surrogate, v - threshold) + kept * carried;
+        }
         add(dataOf(target), target.shape.steps === 1 ? n : index, carried);
       }
     }

@@ -85,7 +85,7 @@ export interface TrainingOperations {
   fire(input: Batch, steps: number, neuron: TrainedNeuron, parameters: NeuronParameters): FiredBatch;
   /**
    * Backwards through the neuron: `gv[t] = (gs[t] + penalty) * surrogate(v[t] - threshold) + decay * (1 - s[t]) * gv[t+1]`, the reset's
-   * factor without gradient (specification, section 2). Adds to the gradient of its input.
+   * factor without gradient (specification, section 2); with soft reset `decay * gv[t+1]`. Adds to the gradient of its input.
    */
   addFireGradient(gradient: Batch, fired: FiredBatch, backward: Backward, target: Batch): void;
   /** Share of neurons that fired over all steps and images: one number. */

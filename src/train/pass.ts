@@ -1,6 +1,7 @@
 import type { Surrogate } from '../base/surrogate';
 import type { NetworkMode } from '../checkpoint/types';
 import { type ConvolutionNode, type GraphNode, type NetworkGraph, type NeuronNode } from '../network/graph';
+import { nothingMuted, type Muting } from '../network/muting';
 import { normEpsilon } from '../network/weights';
 import type { NeuronParameters } from '../tensor/operations';
 import type { Batch, BatchShape, FiredBatch, Normalised, TrainedNeuron, TrainedWeights, TrainingOperations } from '../tensor/training';
@@ -19,6 +20,8 @@ export interface PassSettings {
   surrogate: Surrogate;
   /** Batch norm over the batch, as in training, or with the running statistics, as at inference. */
   statistics: 'batch' | 'running';
+  /** What is silenced; nothing where it is not said. */
+  muting?: Muting;
 }
 
 export interface PassOutput {
@@ -43,6 +46,8 @@ export interface BackwardOptions {
   ratePenalty: number;
   /** Also the gradients of the input and of what every neuron emitted, at all neurons. */
   trace: boolean;
+  /** Whether gradients pass through neurons; else only what adds up to the logits without one in between has a gradient. */
+  throughNeurons?: boolean;
   /** Only these parameters' gradients are computed, and nothing behind the last of them; undefined: all. */
   only?: ReadonlySet<string>;
 }
@@ -56,15 +61,21 @@ export interface PassGradients {
   emitted: Map<number, Float32Array>;
 }
 
+/** Added to the current of a silenced neuron. */
+const farBelow = -1e9;
+
 /** One forward pass over a batch, kept so that gradients can go back through it. Release it in the end. */
 export class Pass {
   private readonly values = new Map<number, Batch>();
   private readonly norms = new Map<number, Normalised>();
   private readonly weights = new Map<number, TrainedWeights>();
+  /** Values that stand in for what is silenced. */
+  private readonly replaced: Batch[] = [];
   /** Of what has not gone back yet, by node. */
   private readonly gradients = new Map<number, Batch>();
   private readonly wanted: Wanted;
   private readonly steps: number;
+  private readonly muting: Muting;
 
   constructor(
     private readonly graph: NetworkGraph,
@@ -73,6 +84,7 @@ export class Pass {
     private readonly settings: PassSettings,
   ) {
     this.steps = settings.mode === 'ann' ? 1 : settings.steps;
+    this.muting = settings.muting ?? nothingMuted;
     this.wanted = new Wanted(operations);
   }
 
@@ -85,7 +97,10 @@ export class Pass {
     for (const node of graph.nodes) {
       if (detection.has(node.id)) continue;
       if (node.op === 'input') this.values.set(node.id, operations.values(data, shape));
-      else this.compute(node, output);
+      else {
+        this.compute(node, output);
+        if (this.muting.silent.has(node.id)) this.silence(node.id);
+      }
       const fired = this.values.get(node.id) as FiredBatch;
       if (node.op === 'neuron' && fired.neuron === 'lif') {
         this.wanted.once(operations.firingRate(fired), ([rate]) => rates.set(node.id, rate ?? NaN));
@@ -150,6 +165,11 @@ export class Pass {
     for (const node of [...graph.nodes].reverse()) {
       const gradient = gradients.get(node.id);
       if (!gradient) continue;
+      if (this.muting.silent.has(node.id)) {
+        gradients.delete(node.id);
+        operations.release(gradient);
+        continue;
+      }
       switch (node.op) {
         case 'input': {
           const [data] = await operations.read([gradient]);
@@ -180,7 +200,7 @@ export class Pass {
             const [data] = await operations.read([gradient]);
             result.emitted.set(node.id, data ?? new Float32Array());
           }
-          const to = target(node.input);
+          const to = options.throughNeurons === false ? undefined : target(node.input);
           if (to) {
             const { neuron: parameters, surrogate } = this.settings;
             operations.addFireGradient(gradient, fired, { parameters, surrogate, penalty }, to);
@@ -226,6 +246,10 @@ export class Pass {
     return data ?? new Float32Array();
   }
 
+  shapeOf(node: number): BatchShape {
+    return this.value(node).shape;
+  }
+
   /** Also after a pass that failed on its way. */
   release(): void {
     this.wanted.release();
@@ -234,7 +258,9 @@ export class Pass {
     // A norm owns its input and its output.
     for (const [id, value] of this.values) if (!this.norms.has(id)) this.operations.release(value);
     for (const norm of this.norms.values()) this.operations.releaseNorm(norm);
+    for (const value of this.replaced) this.operations.release(value);
     for (const weights of this.weights.values()) this.operations.release(weights);
+    this.replaced.length = 0;
     this.values.clear();
     this.norms.clear();
     this.weights.clear();
@@ -265,7 +291,7 @@ export class Pass {
         return;
       }
       case 'neuron':
-        this.values.set(node.id, operations.fire(this.value(node.input), this.steps, this.neuron(node), this.settings.neuron));
+        this.values.set(node.id, operations.fire(this.audibleCurrent(node), this.steps, this.neuron(node), this.settings.neuron));
         return;
       case 'maxPool':
         this.values.set(node.id, operations.maxPool(this.value(node.input), node.size));
@@ -279,6 +305,30 @@ export class Pass {
       case 'add':
         this.values.set(node.id, operations.add(this.value(node.inputs[0]), this.value(node.inputs[1])));
     }
+  }
+
+  private silence(node: number): void {
+    const value = this.value(node);
+    const norm = this.norms.get(node);
+    if (norm) this.operations.releaseNorm(norm);
+    else this.operations.release(value);
+    this.norms.delete(node);
+    this.values.set(node, this.operations.zeros(value.shape));
+  }
+
+  /** What a neuron layer integrates: silenced neurons are held far below their threshold, and let no gradient pass. */
+  private audibleCurrent({ id, input }: NeuronNode): Batch {
+    const current = this.value(input);
+    const audible = this.muting.audible.get(id);
+    if (!audible) return current;
+    const { operations } = this;
+    const { images, height, width, channels } = current.shape;
+    const held = new Float32Array(images * audible.length).map((_, at) => (audible[at % audible.length] === 0 ? farBelow : 0));
+    const offset = operations.values(held, { steps: 1, images, height, width, channels });
+    const sum = operations.add(current, offset);
+    operations.release(offset);
+    this.replaced.push(sum);
+    return sum;
   }
 
   private neuron(node: NeuronNode): TrainedNeuron {

@@ -253,14 +253,15 @@ export class EventTraining implements TrainingOperations {
     const output = this.allocate({ ...input.shape, steps });
     const values = stored(output.shape) / steps;
     const sourceStepBytes = input.shape.steps === 1 ? 0 : values * 4;
+    const { decay, threshold, reset } = parameters;
     let membrane: number | undefined;
     if (neuron === 'relu') {
       for (let step = 0; step < steps; step++) this.kernels.relu(address + step * sourceStepBytes, values, output.address + step * values * 4);
     } else if (neuron === 'lif') {
-      this.kernels.integrate(address, sourceStepBytes, values, steps, parameters.decay, parameters.threshold, output.address);
+      this.kernels.integrate(address, sourceStepBytes, values, steps, decay, threshold, Number(reset === 'soft'), output.address);
     } else {
       membrane = this.heap.allocate(stored(output.shape) * 4);
-      this.kernels.integrateSilu(address, sourceStepBytes, values, steps, parameters.decay, membrane, output.address);
+      this.kernels.integrateSilu(address, sourceStepBytes, values, steps, decay, membrane, output.address);
     }
     const fired: EventFired = { ...output, neuron, parameters, membrane };
     return fired;
@@ -281,7 +282,7 @@ export class EventTraining implements TrainingOperations {
     } else {
       this.kernels.addIntegrateGradient(
         address, from, penalty, values, shape.steps, parameters.decay, parameters.threshold,
-        surrogateShapes.indexOf(surrogate.shape), surrogate.parameter, to, targetStepBytes,
+        Number(parameters.reset === 'soft'), surrogateShapes.indexOf(surrogate.shape), surrogate.parameter, to, targetStepBytes,
       );
     }
   }
