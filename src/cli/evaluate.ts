@@ -95,7 +95,7 @@ function remarks({ problems, problemCount, partSizes }: DatasetSummary, found: E
   const parts = Object.entries(partSizes).map(([name, size]) => `${name} ${size}`);
   return [
     ...(finished ? [] : [`Cancelled after ${done} of ${total}; the figures are of those.`]),
-    ...(found.sizeChosenBy === 'probe' ? [`The checkpoint does not say what size it was trained at; ${found.inputSize} px served the first samples best (--size chooses another).`] : []),
+    ...(found.sizeChosenBy === 'assumption' ? [`The checkpoint does not say what size it was trained at; ${found.inputSize} px is assumed (--size chooses another).`] : []),
     ...(found.matchedBy === 'order' ? ['No class name of the data set is the network’s: classes were taken in order.'] : []),
     ...(found.unknownClasses.length > 0 ? [`The network does not know ${found.unknownClasses.join(', ')}: these labels were left out.`] : []),
     ...(parts.length > 1 ? [`The data set has parts: ${parts.join(', ')} (--part chooses one).`] : []),
