@@ -4,7 +4,8 @@ import type { Size } from '../base/geometry';
 import { throwIfCancelled, type Task } from '../base/progress';
 import type { Candidates } from '../detect/decode';
 import { toOriginal } from '../detect/letterbox';
-import { suppress } from '../detect/nonMaximumSuppression';
+import { suppress, type SuppressionSettings } from '../detect/nonMaximumSuppression';
+import { shownSuppression } from '../evaluate/analysis/errors';
 import { matchClasses, type ClassMatch } from '../evaluate/classes';
 import type { Dataset, DatasetProblem, DatasetSample, LabelBox } from '../evaluate/datasets/dataset';
 import { filesOfZip, type DatasetFile } from '../evaluate/datasets/files';
@@ -228,10 +229,11 @@ export class Evaluations<Model extends EvaluatedModel> {
     const { candidates, ...outcome } = await this.host.run(model, input, steps, task);
     const inferred = performance.now();
     const size = input.placement.original;
-    const detections = suppress(candidates, evaluationSuppression).map(({ box, score, class: label }): ScoredBox => ({ box: toOriginal(box, input.placement), score, class: label }));
+    const boxesOf = (settings: SuppressionSettings): ScoredBox[] => suppress(candidates, settings).map((found) => ({ ...found, box: toOriginal(found.box, input.placement) }));
     return {
       size,
-      detections,
+      detections: boxesOf(evaluationSuppression),
+      shown: boxesOf(shownSuppression),
       labels: labelsFor(sample, size, match),
       preprocessMs: prepared - started,
       inferenceMs: inferred - prepared,
