@@ -38,6 +38,11 @@ export const errorCodes = [
   'train/invalid-settings',
   'train/no-data',
   'train/unreadable-run',
+  'train/diverged',
+  'train/already-running',
+  // what the site keeps on the machine
+  'storage/unavailable',
+  'storage/full',
   // getting things
   'fetch/offline',
   'fetch/failed',

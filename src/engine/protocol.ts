@@ -1,6 +1,8 @@
 import { z } from '../base/schema';
 import { backendNames } from '../base/backendName';
+import { energyConventionSchema } from '../base/energyConvention';
 import { datasetFormats, datasetParts, type DatasetFormat } from '../base/datasetOptions';
+import { blockKinds, deepestStack, stackKinds, stackSettingsSchema, type BlockSpectrum, type GradientProfile } from '../base/blockStacks';
 import { errorCodes } from '../base/errors';
 import type { Size } from '../base/geometry';
 import {
@@ -15,7 +17,7 @@ import {
 import type { LayerTrace } from '../base/trace';
 import type { BackendChoice } from '../tensor/backend';
 import type { NetworkMode } from '../checkpoint/types';
-import type { EnergyEstimate } from '../energy/energy';
+import type { EnergyBreakdown, EnergyEstimate, OperationCounts } from '../energy/energy';
 import type { Dataset, DatasetProblem } from '../evaluate/datasets/dataset';
 import type { TallyResult, WorstSample } from '../evaluate/tally';
 import type { RecordingSummary, ScanProgress } from '../input/events/recording';
@@ -96,6 +98,22 @@ const runSettingsSchema = z.object({
 });
 export type RunSettings = z.infer<typeof runSettingsSchema>;
 
+const operationCountsSchema: z.ZodType<OperationCounts> = z.object({
+  steps: z.int().positive(),
+  layers: z.array(
+    z.object({
+      name: z.string(),
+      operationsPerStep: z.number(),
+      outputsPerStep: z.number(),
+      readsSpikes: z.boolean(),
+      readsInput: z.boolean(),
+      inputRates: z.array(z.number()).nullable(),
+    }),
+  ),
+  neurons: z.number(),
+  neuronKind: z.enum(['leaky', 'integrate']),
+});
+
 export const requestSchemas = {
   open: z.object({ preference: backendPreferenceSchema, avoid: z.array(z.enum(backendNames)) }),
   load: z.object({ slot: slotSchema, source: modelSourceSchema }),
@@ -145,8 +163,15 @@ export const requestSchemas = {
   }),
   /** A whole video through a new simulated camera. */
   simulateVideo: z.object({ video: blobSchema, longSide: z.int().min(16).max(1024), settings: simulatorSettingsSchema, seed: z.int().nonnegative() }),
+  /** The gradient by depth of one drawn stack, and what theory expects of it. */
+  measureGradient: z.object({ kind: z.enum(stackKinds), settings: stackSettingsSchema, seed: z.int().nonnegative() }),
+  predictGradient: z.object({ kind: z.enum(stackKinds), settings: stackSettingsSchema }),
+  /** The Jacobian of block number `place` (from 1) of a drawn stack. */
+  measureSpectrum: z.object({ kind: z.enum(blockKinds), place: z.int().min(1).max(deepestStack), settings: stackSettingsSchema, seed: z.int().nonnegative() }),
   /** A drawn smear as a PNG. */
   draw: z.object({ seed: z.int().nonnegative() }),
+  /** Estimates of energy under a convention; nothing runs for them. */
+  estimateEnergy: z.object({ runs: z.array(operationCountsSchema).max(1000), convention: energyConventionSchema }),
   /** Reads a data set's labels; the engine holds the last one under this id. */
   openDataset: z.object({
     id: z.string(),
@@ -256,6 +281,8 @@ export const detectionResultSchema = z.object({
   blocks: z.array(blockSchema),
   /** `[layer][step]`; null for layers that do not spike. */
   firingRates: z.array(z.array(z.number()).nullable()),
+  /** What an estimate of energy counts, so that another convention needs no other run. */
+  operations: operationCountsSchema,
   energy: energySchema,
   timing: z.object({ preprocessMs: z.number(), inferenceMs: z.number(), postprocessMs: z.number() }),
 });
@@ -342,7 +369,11 @@ export interface ResponseOf {
   simulateFrame: { events: number; durationUs: number };
   simulateSketch: { events: number; durationUs: number };
   simulateVideo: { events: number; durationUs: number; frames: number; width: number; height: number };
+  measureGradient: GradientProfile;
+  predictGradient: GradientProfile;
+  measureSpectrum: BlockSpectrum;
   draw: Blob;
+  estimateEnergy: readonly EnergyBreakdown[];
   openDataset: DatasetSummary;
   evaluate: EvaluationState;
   evaluatedPicture: Blob;
@@ -354,7 +385,7 @@ const progressSchema = z.object({
   label: z.string(),
   done: z.number(),
   total: z.number().optional(),
-  unit: z.enum(['bytes', 'layers', 'items']),
+  unit: z.enum(['bytes', 'layers', 'steps', 'items']),
 });
 
 export const toWorkerSchema = z.discriminatedUnion('type', [

@@ -1,4 +1,5 @@
 import { AppError } from '../base/errors';
+import { paperConvention } from '../base/energyConvention';
 import type { Size } from '../base/geometry';
 import type { Picture } from '../base/picture';
 import { throwIfCancelled, type Task } from '../base/progress';
@@ -9,9 +10,9 @@ import type { NetworkMode } from '../checkpoint/types';
 import { decode, type Candidates } from '../detect/decode';
 import { toOriginal, type LetterboxPlacement } from '../detect/letterbox';
 import { suppress } from '../detect/nonMaximumSuppression';
-import { estimateEnergy, fp32At45nm, type EnergyEstimate } from '../energy/energy';
+import { estimateEnergy, type OperationCounts } from '../energy/energy';
 import { drawSmear } from '../input/frames/smear';
-import { convolutionCosts, nodeShapes, type NetworkGraph } from '../network/graph';
+import { nodeShapes, type NetworkGraph } from '../network/graph';
 import { Network, trainedNeuron, type CarriedMembranes, type NetworkRun, type RecordedLayer } from '../network/network';
 import { parameterCount } from '../network/weights';
 import type { Backend } from '../tensor/backend';
@@ -32,6 +33,7 @@ import type {
 } from './protocol';
 import { Evaluations, type FrameOutcome } from './evaluation';
 import { Frames, type PreparedInput } from './frames';
+import { operationCounts } from './operationCounts';
 import { Recordings } from './recordings';
 
 /** What the session needs from where it runs: a worker in a page, or Node. */
@@ -143,6 +145,7 @@ export class Session {
     const { network, description } = this.model(request.slot);
     const { run, placement, preprocessMs, inferenceMs } = await this.runOnce(request, task);
     const started = performance.now();
+    const operations = operationCounts(network.graph, placement.input, { ...run, neuronKind: 'leaky' });
     const steps = run.scales[0]?.perStep ? run.steps : 1;
     const detectionsPerStep = Array.from({ length: steps }, (_, step) =>
       suppress(decodeStep(network, run, step), {
@@ -167,7 +170,8 @@ export class Session {
       layers: describeLayers(network.graph, placement.input, description.mode),
       blocks: describeBlocks(network.graph, placement.input),
       firingRates: run.firingRates.map((rates) => rates ?? null),
-      energy: frameEnergy(network.graph, placement.input, run),
+      operations,
+      energy: estimateEnergy(operations, paperConvention),
       timing: { preprocessMs, inferenceMs, postprocessMs: performance.now() - started },
     };
   }
@@ -368,19 +372,19 @@ async function evaluateFrame({ network, description }: LoadedModel, { values, st
     { ...trainedNeuron, mode: description.mode, steps, record: new Set(), logitsPerStep: false },
     task,
   );
-  const { snnPj, annPj } = frameEnergy(network.graph, placement.input, run);
-  return { candidates: decodeStep(network, run, 0), firingRate: inputFiringRate(network.graph, placement.input, run), snnPj: snnPj ?? undefined, annPj };
+  const operations = operationCounts(network.graph, placement.input, { ...run, neuronKind: 'leaky' });
+  const { snnPj, annPj } = estimateEnergy(operations, paperConvention);
+  return { candidates: decodeStep(network, run, 0), firingRate: inputFiringRate(operations), snnPj: snnPj ?? undefined, annPj };
 }
 
 /** Mean rate of the neurons that convolutions read, weighted by the operations that they feed. */
-function inputFiringRate(graph: NetworkGraph, input: Size, run: NetworkRun): number | undefined {
+function inputFiringRate({ layers }: OperationCounts): number | undefined {
   let spikes = 0;
   let all = 0;
-  for (const { operations, spikesFrom } of convolutionCosts(graph, input.height, input.width)) {
-    const rate = spikesFrom === undefined ? undefined : mean(run.firingRates[spikesFrom]);
-    if (rate === undefined) continue;
-    spikes += rate * operations;
-    all += operations;
+  for (const { operationsPerStep, inputRates } of layers) {
+    if (!inputRates || inputRates.length === 0) continue;
+    spikes += (inputRates.reduce((sum, rate) => sum + rate, 0) / inputRates.length) * operationsPerStep;
+    all += operationsPerStep;
   }
   return all === 0 ? undefined : spikes / all;
 }
@@ -415,19 +419,4 @@ function describeBlocks(graph: NetworkGraph, input: Size): BlockDescription[] {
 
 function layerTrace({ emits, shape, membrane, emitted }: RecordedLayer, threshold: number): LayerTrace {
   return { emits, ...shape, membrane, emitted, threshold };
-}
-
-/** The paper's formula on this frame's firing rates. */
-function frameEnergy(graph: NetworkGraph, input: Size, run: NetworkRun): EnergyEstimate {
-  const layers = convolutionCosts(graph, input.height, input.width).map(({ operations, spikesFrom }) => ({
-    operationsPerStep: operations,
-    readsSpikes: spikesFrom !== undefined,
-    inputFiringRate: spikesFrom === undefined ? undefined : mean(run.firingRates[spikesFrom]),
-  }));
-  return estimateEnergy(layers, run.steps, fp32At45nm, 'once');
-}
-
-function mean(values: readonly number[] | undefined): number | undefined {
-  if (!values || values.length === 0) return undefined;
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -6,7 +6,7 @@ import { BoxOverlay } from '../../charts/BoxOverlay';
 import type { OverlayBox } from '../../charts/boxText';
 import { EventPicture } from '../../charts/EventPicture';
 import { truthInWindow } from '../../commands/recordings';
-import { openFiles } from '../../commands/sources';
+import { openFiles } from '../../commands/files';
 import { setView, usePlayground, type EventsSource, type PaneResult, type Slot } from '../../state/store';
 import { Button, Panel } from '../../ui/controls';
 import './detections.css';

@@ -4,7 +4,13 @@ export interface Kernels {
   initialise(): number;
   leakyIntegrateAndFire(
     source: number, stepBytes: number, pixelBytes: number, pixels: number, steps: number, channels: number,
-    decay: number, threshold: number,
+    decay: number, threshold: number, softReset: number,
+    membrane: number, membranePixelBytes: number,
+    lists: number, listBytes: number, counts: number, firstChannel: number,
+  ): void;
+  integrateAndFire(
+    source: number, stepBytes: number, pixelBytes: number, pixels: number, steps: number, channels: number,
+    thresholds: number, burst: number,
     membrane: number, membranePixelBytes: number,
     lists: number, listBytes: number, counts: number, firstChannel: number,
   ): void;
@@ -33,6 +39,10 @@ export interface Kernels {
   maxPool(
     source: number, sourcePixelBytes: number, steps: number, height: number, width: number, size: number, bytes: number,
     target: number, targetPixelBytes: number,
+  ): void;
+  maxPoolOfSums(
+    source: number, stepBytes: number, sourcePixelBytes: number, steps: number, height: number, width: number, size: number, bytes: number,
+    sums: number, sumsPixelBytes: number, target: number, targetPixelBytes: number,
   ): void;
   upsample(
     source: number, sourcePixelBytes: number, steps: number, height: number, width: number, bytes: number,

@@ -1,8 +1,10 @@
 import type {
+  Audible,
   Convolution,
   ConvolutionGeometry,
   ConvolutionWeights,
   FeatureShape,
+  IntegrateAndFireParameters,
   LayerClock,
   NeuronParameters,
   Operations,
@@ -44,6 +46,8 @@ interface SpikeLists {
   /** `u32[(steps + 1) * pixels]`, behind the lists: how many. */
   counts: number;
   listBytes: number;
+  /** How often a channel may be on one list: the spikes that a neuron may fire within a step. */
+  maximumSpikes: number;
   shape: FeatureShape;
   owners: number;
 }
@@ -174,17 +178,13 @@ export class EventOperations implements Operations {
     return signal(shape, [{ channels, steps, owners: 1, content: { kind: 'pending', lists, convolution: loaded } }]);
   }
 
-  leakyIntegrateAndFire(input: Signal, steps: number, { decay, threshold }: NeuronParameters, record: boolean) {
+  leakyIntegrateAndFire(input: Signal, steps: number, { decay, threshold, reset }: NeuronParameters, record: boolean) {
     if (steps > maximumSteps) throw new RangeError(`The neuron runs over at most ${maximumSteps} steps.`);
     const shape = { ...input.shape, steps };
     const { parts } = input as EventSignal;
     const pixels = shape.height * shape.width;
     const sources = parts.map((part) => this.materialised(part, shape));
-    // Lists are written 8 channels at a time, from wherever their end is.
-    const listBytes = (Math.ceil(shape.channels / 8) * 8 + 8) * 2;
-    const places = (steps + 1) * pixels;
-    const address = this.heap.allocate(places * (listBytes + 4));
-    const lists: SpikeLists = { address, counts: address + places * listBytes, listBytes, shape, owners: 1 };
+    const lists = this.allocateLists(shape, 1);
     const membrane = record ? this.allocate(shape) : 0;
     let firstChannel = 0;
     const started = this.now();
@@ -192,9 +192,9 @@ export class EventOperations implements Operations {
       const pixelBytes = strideOf(part.channels) * 4;
       this.kernels.leakyIntegrateAndFire(
         sources[index] ?? 0, part.steps === 1 ? 0 : pixels * pixelBytes, pixelBytes, pixels, steps, part.channels,
-        decay, threshold,
+        decay, threshold, Number(reset === 'soft'),
         membrane, strideOf(shape.channels) * 4,
-        address, listBytes, lists.counts, firstChannel,
+        lists.address, lists.listBytes, lists.counts, firstChannel,
       );
       firstChannel += part.channels;
     });
@@ -212,16 +212,18 @@ export class EventOperations implements Operations {
     return stored(shape, target);
   }
 
-  carryOver(last: Signal, neuron: 'lif' | 'silu', { decay, threshold }: NeuronParameters): Signal {
+  carryOver(last: Signal, neuron: 'lif' | 'silu', { decay, threshold, reset }: NeuronParameters): Signal {
     const shape = { ...last.shape, steps: 1 };
     const values = valuesPerStep(shape);
     const source = this.joined(last) + (last.shape.steps - 1) * values * 4;
     const target = this.allocate(shape);
     const from = this.floats(source, values);
     const to = this.floats(target, values);
+    const drop = Math.fround(threshold);
     for (let index = 0; index < values; index++) {
       const v = from[index] ?? 0;
-      to[index] = neuron === 'silu' ? decay * v * (1 - v) : v > threshold ? 0 : decay * v;
+      if (neuron === 'silu') to[index] = decay * v * (1 - v);
+      else to[index] = decay * (v <= threshold ? v : reset === 'soft' ? Math.fround(v - drop) : 0);
     }
     return stored(shape, target);
   }
@@ -240,11 +242,43 @@ export class EventOperations implements Operations {
     return stored(shape, target);
   }
 
+  integrateAndFire(input: Signal, steps: number, { thresholds, maximumSpikes }: IntegrateAndFireParameters, before: Signal) {
+    if (steps > maximumSteps) throw new RangeError(`The neuron runs over at most ${maximumSteps} steps.`);
+    const shape = { ...input.shape, steps };
+    const { parts } = input as EventSignal;
+    const pixels = shape.height * shape.width;
+    const stride = strideOf(shape.channels);
+    const sources = parts.map((part) => this.materialised(part, shape));
+    const after = this.copy(before);
+    const lists = this.allocateLists(shape, maximumSpikes);
+    const limits = this.heap.allocate(stride * 4);
+    this.floats(limits, shape.channels).set(thresholds);
+    let firstChannel = 0;
+    parts.forEach((part, index) => {
+      const pixelBytes = strideOf(part.channels) * 4;
+      this.kernels.integrateAndFire(
+        sources[index] ?? 0, part.steps === 1 ? 0 : pixels * pixelBytes, pixelBytes, pixels, steps, part.channels,
+        limits + firstChannel * 4, maximumSpikes,
+        after + firstChannel * 4, stride * 4,
+        lists.address, lists.listBytes, lists.counts, firstChannel,
+      );
+      firstChannel += part.channels;
+    });
+    this.heap.release(limits);
+    const spikes: EventSpikes = { kind: 'spikes', shape, lists };
+    return { spikes, after: stored(before.shape, after) };
+  }
+
   relu(input: Signal): Signal {
     const source = this.joined(input);
     const target = this.allocate(input.shape);
     this.kernels.relu(source, input.shape.steps * valuesPerStep(input.shape), target);
     return stored(input.shape, target);
+  }
+
+  silence<V extends Signal | Spikes>(value: V, audible: Audible): V {
+    const silenced: Signal | Spikes = value.kind === 'spikes' ? this.silenceSpikes(value, audible) : this.silenceSignal(value, audible);
+    return silenced as V;
   }
 
   maxPool(input: Signal, size: number): Signal {
@@ -258,6 +292,25 @@ export class EventOperations implements Operations {
       const bytes = strideOf(part.channels) * 4;
       this.kernels.maxPool(part.content.address, bytes, part.steps, height, width, size, bytes, target, pixelBytes);
     });
+  }
+
+  maxPoolOfSums(input: Signal, size: number, steps: number, before: Signal) {
+    const { height, width } = input.shape;
+    const shape = { ...input.shape, steps, height: Math.floor(height / size), width: Math.floor(width / size) };
+    const after = this.copy(before);
+    const target = this.allocate(shape);
+    const targetBytes = strideOf(shape.channels) * 4;
+    let offset = 0;
+    for (const part of (input as EventSignal).parts) {
+      const source = this.materialised(part, input.shape);
+      const bytes = strideOf(part.channels) * 4;
+      this.kernels.maxPoolOfSums(
+        source, part.steps === 1 ? 0 : height * width * bytes, bytes, steps, height, width, size, bytes,
+        after + offset, targetBytes, target + offset, targetBytes,
+      );
+      offset += part.channels * 4;
+    }
+    return { pooled: stored(shape, target), after: stored(before.shape, after) };
   }
 
   upsample(input: Signal): Signal {
@@ -339,6 +392,51 @@ export class EventOperations implements Operations {
     else for (const part of (value as EventSignal).parts) this.disownPart(part);
   }
 
+  /** The lists without what is silenced. */
+  private silenceSpikes(value: Spikes, audible: Audible): Spikes {
+    const { lists } = value as EventSpikes;
+    const { listBytes, shape } = lists;
+    const pixels = shape.height * shape.width;
+    const places = (shape.steps + 1) * pixels;
+    const address = this.heap.allocate(places * (listBytes + 4));
+    const kept: SpikeLists = { ...lists, address, counts: address + places * listBytes, owners: 1 };
+    const { buffer } = this.kernels.memory;
+    const from = new Uint16Array(buffer, lists.address, (places * listBytes) / 2);
+    const to = new Uint16Array(buffer, address, (places * listBytes) / 2);
+    const counts = new Uint32Array(buffer, lists.counts, places);
+    const keptCounts = new Uint32Array(buffer, kept.counts, places);
+    for (let place = 0; place < places; place++) {
+      const first = (place * listBytes) / 2;
+      const audibleFrom = (place % pixels) * shape.channels;
+      let count = 0;
+      for (let entry = 0; entry < (counts[place] ?? 0); entry++) {
+        const channel = from[first + entry] ?? 0;
+        if (audible[audibleFrom + channel] !== 0) to[first + count++] = channel;
+      }
+      keptCounts[place] = count;
+    }
+    const spikes: EventSpikes = { kind: 'spikes', shape, lists: kept };
+    return spikes;
+  }
+
+  private silenceSignal(value: Signal, audible: Audible): Signal {
+    const { shape } = value;
+    const stride = strideOf(shape.channels);
+    const pixels = shape.height * shape.width;
+    const length = shape.steps * valuesPerStep(shape);
+    const source = this.joined(value);
+    const target = this.allocate(shape);
+    const from = this.floats(source, length);
+    const to = this.floats(target, length);
+    for (let place = 0; place < shape.steps * pixels; place++) {
+      for (let channel = 0; channel < shape.channels; channel++) {
+        const at = place * stride + channel;
+        to[at] = (from[at] ?? 0) * (audible[(place % pixels) * shape.channels + channel] ?? 1);
+      }
+    }
+    return stored(shape, target);
+  }
+
   private readSpikes(value: Spikes): Float32Array {
     const { address, counts, listBytes, shape } = (value as EventSpikes).lists;
     const size = elementCount(shape);
@@ -391,7 +489,10 @@ export class EventOperations implements Operations {
     const pool = after.pool ?? 1;
     const weights = this.weights(convolution, 'spiking');
     const large = packedLength(geometry, 'spiking') * 4 > largeWeightsBytes;
-    const capacity = Math.max(large ? largeRowsCapacity : smallRowsCapacity, kernel * kernel * inputChannels * pool * pool);
+    const rowsPerWindow = kernel * kernel * inputChannels * pool * pool;
+    const capacity = Math.max(large ? largeRowsCapacity : smallRowsCapacity, rowsPerWindow * lists.maximumSpikes);
+    // The kernel keeps room for one window of which every channel fired once; bursts need more.
+    const bursts = rowsPerWindow * (lists.maximumSpikes - 1);
     const rows = this.gatheringSpace(capacity);
     const targetStride = strideOf(outputChannels) * 4;
     const { address, listBytes, counts, shape } = lists;
@@ -405,7 +506,7 @@ export class EventOperations implements Operations {
         kernel, stride, padding, height, width, pool,
         weights, start, startPixelBytes, strideOf(outputChannels), to, toPixelBytes, separate,
         addend?.address ?? 0, addend?.stepBytes ?? 0, targetStride,
-        rows, capacity, this.places, spikingChunkPixels,
+        rows, capacity - bursts, this.places, spikingChunkPixels,
       );
     };
     const started = this.now();
@@ -493,6 +594,23 @@ export class EventOperations implements Operations {
     part.content = { kind: 'stored', address };
     this.disownPending(content);
     return address;
+  }
+
+  /** A copy of a signal of one step, as one part. */
+  private copy(input: Signal): number {
+    const values = valuesPerStep(input.shape);
+    const source = this.joined(input);
+    const target = this.allocate({ ...input.shape, steps: 1 });
+    this.floats(target, values).set(this.floats(source, values));
+    return target;
+  }
+
+  private allocateLists(shape: FeatureShape, maximumSpikes: number): SpikeLists {
+    // Lists are written 8 channels at a time, from wherever their end is.
+    const listBytes = (Math.ceil((shape.channels * maximumSpikes) / 8) * 8 + 8) * 2;
+    const places = (shape.steps + 1) * shape.height * shape.width;
+    const address = this.heap.allocate(places * (listBytes + 4));
+    return { address, counts: address + places * listBytes, listBytes, maximumSpikes, shape, owners: 1 };
   }
 
   private allocate(shape: FeatureShape): number {

@@ -1,14 +1,17 @@
 import * as tf from '@tensorflow/tfjs';
 import type { BackendName } from '../../base/backendName';
 import type {
+  Audible,
   Convolution,
   ConvolutionWeights,
   FeatureShape,
+  IntegrateAndFireParameters,
   NeuronParameters,
   Operations,
   Signal,
   Spikes,
 } from '../operations';
+import { integrateAndFire } from './integrateKernel';
 import { composedLeakyIntegrate, leakyIntegrate } from './neuronKernel';
 
 interface TensorSignal extends Signal {
@@ -80,10 +83,11 @@ export class TfjsOperations implements Operations {
     return signal(this.integrate(tensorOf(input), { ...parameters, steps, emission: 'silu' }));
   }
 
-  carryOver(last: Signal, neuron: 'lif' | 'silu', { decay, threshold }: NeuronParameters): Signal {
+  carryOver(last: Signal, neuron: 'lif' | 'silu', { decay, threshold, reset }: NeuronParameters): Signal {
     return signal(
       tf.tidy(() => {
         const v = tensorOf(last).slice([last.shape.steps - 1, 0, 0, 0], [1, -1, -1, -1]);
+        if (neuron === 'lif' && reset === 'soft') return v.sub<tf.Tensor4D>(v.greater(threshold).cast<tf.Tensor4D>('float32').mul(threshold)).mul(decay);
         const left = neuron === 'silu' ? tf.sub(1, v) : v.lessEqual(threshold).cast('float32');
         return v.mul<tf.Tensor4D>(decay).mul(left);
       }),
@@ -102,12 +106,42 @@ export class TfjsOperations implements Operations {
     );
   }
 
+  integrateAndFire(input: Signal, steps: number, { thresholds, maximumSpikes }: IntegrateAndFireParameters, before: Signal) {
+    const limits = tf.tensor1d(thresholds);
+    const tensors = { input: tensorOf(input), before: tensorOf(before), thresholds: limits };
+    const fired = integrateAndFire(tensors, { steps, maximumSpikes, emission: 'spikes' });
+    const left = integrateAndFire(tensors, { steps, maximumSpikes, emission: 'left' });
+    limits.dispose();
+    return { spikes: spikes(fired), after: signal(left) };
+  }
+
   relu(input: Signal): Signal {
     return signal(tf.relu(tensorOf(input)));
   }
 
+  silence<V extends Signal | Spikes>(value: V, audible: Audible): V {
+    const { height, width, channels } = value.shape;
+    const tensor = tf.tidy(() => tensorOf(value).mul<tf.Tensor4D>(tf.tensor4d(Float32Array.from(audible), [1, height, width, channels])));
+    return { ...value, tensor };
+  }
+
   maxPool(input: Signal, size: number): Signal {
     return signal(tf.maxPool(tensorOf(input), size, size, 'valid'));
+  }
+
+  maxPoolOfSums(input: Signal, size: number, steps: number, before: Signal) {
+    const [pooled, after] = tf.tidy((): [tf.Tensor4D, tf.Tensor4D] => {
+      const current = tensorOf(input);
+      const sums = [tensorOf(before)];
+      for (let t = 0; t < steps; t++) {
+        const next = input.shape.steps === 1 ? current : current.slice([t, 0, 0, 0], [1, -1, -1, -1]);
+        sums.push((sums[t] ?? current).add(next));
+      }
+      const largest = tf.maxPool(tf.concat(sums, 0), size, size, 'valid');
+      const last = sums[steps] ?? current;
+      return [tf.sub(largest.slice([1, 0, 0, 0], [steps, -1, -1, -1]), largest.slice([0, 0, 0, 0], [steps, -1, -1, -1])), last.clone()];
+    });
+    return { pooled: signal(pooled), after: signal(after) };
   }
 
   upsample(input: Signal): Signal {

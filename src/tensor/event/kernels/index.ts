@@ -40,6 +40,13 @@ function listSpikes(
   appendMask(always, channel, lists + place * listBytes, counts + (place << 2));
 }
 
+/** What a spike with soft reset leaves of membranes; others stay as they are. */
+// @ts-ignore: decorator
+@inline
+function lessThreshold(v: v128, fired: v128, thresholds: v128): v128 {
+  return f32x4.sub(v, v128.and(fired, thresholds));
+}
+
 /**
  * The LIF neuron over all steps for the channels of one part of a signal. Membranes stay in registers, 16 channels at a
  * time. Cost per neuron: T reads (one for a still input), T writes where membranes are wanted, T multiply-adds; per 8
@@ -50,7 +57,7 @@ function listSpikes(
  */
 export function leakyIntegrateAndFire(
   source: usize, stepBytes: usize, pixelBytes: usize, pixels: i32, steps: i32, channels: i32,
-  decay: f32, threshold: f32,
+  decay: f32, threshold: f32, softReset: i32,
   membrane: usize, membranePixelBytes: usize,
   lists: usize, listBytes: usize, counts: usize, firstChannel: i32,
 ): void {
@@ -92,10 +99,21 @@ export function leakyIntegrateAndFire(
         store<i32>(masks + (<usize>step << 2), mask);
         always &= mask;
         ever |= mask;
-        v0 = v128.andnot(f32x4.mul(v0, decays), s0);
-        v1 = v128.andnot(f32x4.mul(v1, decays), s1);
-        v2 = v128.andnot(f32x4.mul(v2, decays), s2);
-        v3 = v128.andnot(f32x4.mul(v3, decays), s3);
+        if (softReset == 0) {
+          v0 = v128.andnot(v0, s0);
+          v1 = v128.andnot(v1, s1);
+          v2 = v128.andnot(v2, s2);
+          v3 = v128.andnot(v3, s3);
+        } else {
+          v0 = lessThreshold(v0, s0, thresholds);
+          v1 = lessThreshold(v1, s1, thresholds);
+          v2 = lessThreshold(v2, s2, thresholds);
+          v3 = lessThreshold(v3, s3, thresholds);
+        }
+        v0 = f32x4.mul(v0, decays);
+        v1 = f32x4.mul(v1, decays);
+        v2 = f32x4.mul(v2, decays);
+        v3 = f32x4.mul(v3, decays);
         x += stepBytes;
       }
       if (ever != 0) listSpikes(always, steps, firstChannel + channel, pixel, pixels, lists, listBytes, counts);
@@ -119,9 +137,112 @@ export function leakyIntegrateAndFire(
         store<i32>(masks + (<usize>step << 2), mask);
         always &= mask;
         ever |= mask;
-        v0 = v128.andnot(f32x4.mul(v0, decays), s0);
+        v0 = f32x4.mul(softReset == 0 ? v128.andnot(v0, s0) : lessThreshold(v0, s0, thresholds), decays);
         x += stepBytes;
       }
+      if (ever != 0) listSpikes(always, steps, firstChannel + channel, pixel, pixels, lists, listBytes, counts);
+    }
+  }
+}
+
+/**
+ * The integrate-and-fire neuron with reset by subtraction over all steps, for the channels of one part of a signal. Cost per
+ * neuron: T reads (one for a still input) and T additions, and per spike a subtraction; per 8 channels and step with a
+ * spike one table lookup.
+ * @param stepBytes 0 where the source is the same at every step
+ * @param thresholds of the part's channels, readable up to a multiple of 4
+ * @param burst how often a neuron may fire at one step
+ * @param membrane `[pixels, membranePixelBytes]` of the part: read before the first step and written after the last
+ * @param firstChannel of the part; 0 starts the lists, others append. A neuron that fires n times is on a list n times.
+ */
+export function integrateAndFire(
+  source: usize, stepBytes: usize, pixelBytes: usize, pixels: i32, steps: i32, channels: i32,
+  thresholds: usize, burst: i32,
+  membrane: usize, membranePixelBytes: usize,
+  lists: usize, listBytes: usize, counts: usize, firstChannel: i32,
+): void {
+  if (firstChannel == 0) memory.fill(counts, 0, <usize>(pixels * (steps + 1)) << 2);
+  for (let pixel = 0; pixel < pixels; pixel++) {
+    const pixelSource = source + <usize>pixel * pixelBytes;
+    const pixelMembrane = membrane + <usize>pixel * membranePixelBytes;
+    let channel = 0;
+    for (; channel + 16 <= channels; channel += 16) {
+      const offset = <usize>channel << 2;
+      let x = pixelSource + offset;
+      const v = pixelMembrane + offset;
+      const t0 = v128.load(thresholds + offset);
+      const t1 = v128.load(thresholds + offset, 16);
+      const t2 = v128.load(thresholds + offset, 32);
+      const t3 = v128.load(thresholds + offset, 48);
+      let v0 = v128.load(v);
+      let v1 = v128.load(v, 16);
+      let v2 = v128.load(v, 32);
+      let v3 = v128.load(v, 48);
+      let always = steps > 1 ? -1 : 0;
+      let ever = 0;
+      for (let step = 0; step < steps; step++) {
+        v0 = f32x4.add(v0, v128.load(x));
+        v1 = f32x4.add(v1, v128.load(x, 16));
+        v2 = f32x4.add(v2, v128.load(x, 32));
+        v3 = f32x4.add(v3, v128.load(x, 48));
+        for (let spike = 0; spike < burst; spike++) {
+          const s0 = f32x4.ge(v0, t0);
+          const s1 = f32x4.ge(v1, t1);
+          const s2 = f32x4.ge(v2, t2);
+          const s3 = f32x4.ge(v3, t3);
+          const mask = i8x16.bitmask(
+            i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(s0, s1), i16x8.narrow_i32x4_s(s2, s3)),
+          );
+          if (spike == 0) {
+            store<i32>(masks + (<usize>step << 2), mask);
+            always &= mask;
+            ever |= mask;
+          } else {
+            const place = <usize>(step * pixels + pixel);
+            appendMask(mask, firstChannel + channel, lists + place * listBytes, counts + (place << 2));
+          }
+          if (mask == 0) break;
+          v0 = f32x4.sub(v0, v128.and(t0, s0));
+          v1 = f32x4.sub(v1, v128.and(t1, s1));
+          v2 = f32x4.sub(v2, v128.and(t2, s2));
+          v3 = f32x4.sub(v3, v128.and(t3, s3));
+        }
+        x += stepBytes;
+      }
+      v128.store(v, v0);
+      v128.store(v, v1, 16);
+      v128.store(v, v2, 32);
+      v128.store(v, v3, 48);
+      if (ever != 0) listSpikes(always, steps, firstChannel + channel, pixel, pixels, lists, listBytes, counts);
+    }
+    for (; channel < channels; channel += 4) {
+      const offset = <usize>channel << 2;
+      let x = pixelSource + offset;
+      const t0 = v128.load(thresholds + offset);
+      let v0 = v128.load(pixelMembrane + offset);
+      let always = steps > 1 ? -1 : 0;
+      let ever = 0;
+      // What is beyond the channels never fires.
+      const real = channels - channel < 4 ? (1 << (channels - channel)) - 1 : 15;
+      for (let step = 0; step < steps; step++) {
+        v0 = f32x4.add(v0, v128.load(x));
+        for (let spike = 0; spike < burst; spike++) {
+          const s0 = f32x4.ge(v0, t0);
+          const mask = i32x4.bitmask(s0) & real;
+          if (spike == 0) {
+            store<i32>(masks + (<usize>step << 2), mask);
+            always &= mask;
+            ever |= mask;
+          } else {
+            const place = <usize>(step * pixels + pixel);
+            appendMask(mask, firstChannel + channel, lists + place * listBytes, counts + (place << 2));
+          }
+          if (mask == 0) break;
+          v0 = f32x4.sub(v0, v128.and(t0, s0));
+        }
+        x += stepBytes;
+      }
+      v128.store(pixelMembrane + offset, v0);
       if (ever != 0) listSpikes(always, steps, firstChannel + channel, pixel, pixels, lists, listBytes, counts);
     }
   }
@@ -134,14 +255,15 @@ export function sumCounts(counts: usize, length: i32): i32 {
   return sum;
 }
 
-/** Writes a one for everything on the lists, into `[places, channels]` without padding. */
+/** Adds a one for everything on the lists, into `[places, channels]` without padding. */
 export function spread(lists: usize, listBytes: usize, counts: usize, places: i32, channels: i32, target: usize): void {
   for (let place = 0; place < places; place++) {
     const count = load<u32>(counts + (<usize>place << 2));
     const list = lists + <usize>place * listBytes;
     const row = target + (<usize>place * <usize>channels << 2);
     for (let index: u32 = 0; index < count; index++) {
-      store<f32>(row + (<usize>load<u16>(list + (<usize>index << 1)) << 2), 1);
+      const value = row + (<usize>load<u16>(list + (<usize>index << 1)) << 2);
+      store<f32>(value, load<f32>(value) + 1);
     }
   }
 }
@@ -529,6 +651,44 @@ export function maxPool(
         }
       }
     }
+  }
+}
+
+/**
+ * Max pooling of sums over time: per step, the largest of every window's sums, less what it was before the step. Cost per
+ * value and step: two reads, an addition and a write.
+ * @param stepBytes 0 where the source is the same at every step
+ * @param sums `[height, width, sumsPixelBytes]`, of the channels of the source: the step's input is added to them
+ */
+export function maxPoolOfSums(
+  source: usize, stepBytes: usize, sourcePixelBytes: usize, steps: i32, height: i32, width: i32, size: i32, bytes: usize,
+  sums: usize, sumsPixelBytes: usize, target: usize, targetPixelBytes: usize,
+): void {
+  const high = height / size;
+  const wide = width / size;
+  for (let step = 0; step < steps; step++) {
+    for (let y = 0; y < high; y++) {
+      for (let x = 0; x < wide; x++) {
+        const to = target + <usize>((step * high + y) * wide + x) * targetPixelBytes;
+        for (let at: usize = 0; at < bytes; at += 16) {
+          let before = f32x4.splat(-Infinity);
+          let after = before;
+          for (let dy = 0; dy < size; dy++) {
+            for (let dx = 0; dx < size; dx++) {
+              const place = <usize>((y * size + dy) * width + x * size + dx);
+              const sum = sums + place * sumsPixelBytes + at;
+              const earlier = v128.load(sum);
+              const now = f32x4.add(earlier, v128.load(source + place * sourcePixelBytes + at));
+              v128.store(sum, now);
+              before = f32x4.pmax(before, earlier);
+              after = f32x4.pmax(after, now);
+            }
+          }
+          v128.store(to + at, f32x4.sub(after, before));
+        }
+      }
+    }
+    source += stepBytes;
   }
 }
 
