@@ -40,6 +40,10 @@ const usage = `Usage: npm run -s cli -- COMMAND ...
       Trains on a labelled set, or on what the configuration composes; writes states, a log and in the end the model.
   convert IN OUT [--mode snn|ann] [--half]
       Between .pt and .safetensors; --half stores 16-bit floats.
+  convert ANN OUT --ann-to-snn [--calibrate FILE|FOLDER]... [--normalisation channel|layer] [--percentile 99.99] [--burst 1]
+         [--size PX] [--half]
+      A spiking network without training: thresholds from the ANN twin's activations on calibration pictures (the
+      gallery's drawn smears unless some are named). detect runs it with --steps up to 1024.
   convert IN OUT.onnx [--mode snn|ann] [--steps 4] [--size PX] [--slices]
       The network itself for other runtimes, unrolled over the steps; of any size without --size. With --slices it reads
       one picture for each step, as recordings give, in place of one that stays.

@@ -79,6 +79,7 @@ export class MessageHandler {
       return backend.choice;
     },
     load: (payload, task) => this.opened().load(payload, task),
+    convert: (payload, task) => this.opened().convert(payload, task),
     unload: (payload) => this.opened().unload(payload),
     detect: (payload, task) => this.opened().detect(payload, task),
     trace: (payload, task) => this.opened().trace(payload, task),

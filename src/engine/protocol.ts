@@ -1,5 +1,6 @@
 import { z } from '../base/schema';
 import { backendNames } from '../base/backendName';
+import { largestBurst, maximumCalibrationFrames, maximumConvertedSteps, normalisations } from '../base/conversionOptions';
 import { energyConventionSchema } from '../base/energyConvention';
 import { datasetFormats, datasetParts, type DatasetFormat } from '../base/datasetOptions';
 import { blockKinds, deepestStack, stackKinds, stackSettingsSchema, type BlockSpectrum, type GradientProfile } from '../base/blockStacks';
@@ -16,7 +17,6 @@ import {
 } from '../base/eventOptions';
 import type { LayerTrace } from '../base/trace';
 import type { BackendChoice } from '../tensor/backend';
-import type { NetworkMode } from '../checkpoint/types';
 import type { EnergyBreakdown, EnergyEstimate, OperationCounts } from '../energy/energy';
 import type { Dataset, DatasetProblem } from '../evaluate/datasets/dataset';
 import type { TallyResult, WorstSample } from '../evaluate/tally';
@@ -33,8 +33,8 @@ import type { WindowStatistics } from '../input/events/window';
 
 export const backendPreferenceSchema = z.enum(['auto', ...backendNames]);
 
-const slotSchema = z.enum(['snn', 'ann']);
-/** Which of the two networks: the spiking one, or its twin with ReLU. */
+const slotSchema = z.enum(['snn', 'ann', 'converted']);
+/** Which of the three networks: the spiking one, its twin with ReLU, or the spiking network that the twin was converted to. */
 export type Slot = z.infer<typeof slotSchema>;
 
 const blobSchema = z.custom<Blob>((value) => value instanceof Blob);
@@ -90,7 +90,8 @@ const frameSchema = z.union([pictureFrameSchema, eventsFrameSchema]);
 export type Frame = z.infer<typeof frameSchema>;
 
 const runSettingsSchema = z.object({
-  steps: z.int().min(1).max(16),
+  /** A trained network takes up to 16; only a converted one takes more. */
+  steps: z.int().min(1).max(maximumConvertedSteps),
   decay: z.number().min(0).max(1),
   threshold: z.number(),
   /** Side of the square that the picture is letterboxed into; `native` feeds a picture whose sides are multiples of 32 as it is. */
@@ -116,8 +117,21 @@ const operationCountsSchema: z.ZodType<OperationCounts> = z.object({
 
 export const requestSchemas = {
   open: z.object({ preference: backendPreferenceSchema, avoid: z.array(z.enum(backendNames)) }),
-  load: z.object({ slot: slotSchema, source: modelSourceSchema }),
+  /** A file of a converted network finds its own slot. */
+  load: z.object({ slot: slotSchema.exclude(['converted']), source: modelSourceSchema }),
+  /** Makes the converted network of the ANN twin that is loaded. */
+  convert: z.object({
+    /** Frames that the twin's activations are measured on. */
+    calibration: z.array(frameSchema).min(1).max(maximumCalibrationFrames),
+    options: z.object({
+      normalisation: z.enum(normalisations),
+      percentile: z.number().positive().max(100),
+      maximumSpikes: z.int().min(1).max(largestBurst),
+    }),
+    settings: runSettingsSchema,
+  }),
   unload: z.object({ slot: slotSchema }),
+  /** A converted network goes on from where it is, if it is asked for more steps on the same frame. */
   detect: z.object({
     slot: slotSchema,
     frame: frameSchema,
@@ -156,8 +170,8 @@ export const requestSchemas = {
   /** A still drawing, moved over the sensor in three saccades; a new simulated camera. */
   simulateSketch: z.object({
     luminance: z.instanceof(Uint8Array),
-    width: z.int().min(1).max(1024),
-    height: z.int().min(1).max(1024),
+    width: z.int().min(1).max(maximumConvertedSteps),
+    height: z.int().min(1).max(maximumConvertedSteps),
     settings: simulatorSettingsSchema,
     seed: z.int().nonnegative(),
   }),
@@ -188,7 +202,7 @@ export const requestSchemas = {
     part: z.enum(datasetParts).optional(),
     limit: z.int().positive().optional(),
     /** Without a source: the network that is loaded in the slot. */
-    networks: z.array(z.object({ slot: slotSchema, source: modelSourceSchema.optional() })).min(1).max(16),
+    networks: z.array(z.object({ slot: slotSchema.exclude(['converted']), source: modelSourceSchema.optional() })).min(1).max(16),
     /** Empty: what each network was trained with. An ANN has one pass whatever they are. */
     steps: z.array(z.int().min(1).max(16)).max(16),
     /** Side of the square; undefined: the network's own. */
@@ -239,7 +253,7 @@ export type BlockDescription = z.infer<typeof blockSchema>;
 export interface ModelDescription {
   name: string;
   /** Which slot it was loaded into: a file that says what it is decides for itself. */
-  mode: NetworkMode;
+  mode: Slot;
   classNames: readonly string[];
   parameters: number;
   neuronLayers: number;
@@ -279,8 +293,10 @@ export const detectionResultSchema = z.object({
   detectionsPerStep: z.array(z.array(detectionSchema)),
   layers: z.array(layerSchema),
   blocks: z.array(blockSchema),
-  /** `[layer][step]`; null for layers that do not spike. */
+  /** `[layer][step]`, of a converted network `[layer][0]`, the mean over its steps; null for layers that do not spike. */
   firingRates: z.array(z.array(z.number()).nullable()),
+  /** Of the whole network; empty for an ANN. */
+  spikesPerStep: z.array(z.number()),
   /** What an estimate of energy counts, so that another convention needs no other run. */
   operations: operationCountsSchema,
   energy: energySchema,
@@ -330,7 +346,7 @@ export interface DatasetSummary extends Pick<Dataset, 'classNames' | 'partSizes'
 /** One network at one number of steps, over the samples so far. */
 export interface EvaluatedCase extends Omit<TallyResult, 'worst'> {
   network: string;
-  mode: NetworkMode;
+  mode: Slot;
   steps: number;
   /** `native`: the sensor's own size. */
   inputSize: number | 'native';
@@ -356,6 +372,7 @@ export interface EvaluationState {
 export interface ResponseOf {
   open: BackendChoice;
   load: ModelDescription;
+  convert: ModelDescription;
   unload: undefined;
   detect: DetectionResult;
   trace: TraceResult;

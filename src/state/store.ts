@@ -141,10 +141,7 @@ export interface Message {
   code: ErrorReport['code'] | undefined;
 }
 
-export interface ModelState {
-  snn: ModelDescription | undefined;
-  ann: ModelDescription | undefined;
-}
+export type ModelState = Record<Slot, ModelDescription | undefined>;
 
 export interface DetectionSettings {
   confidence: number;
@@ -214,13 +211,13 @@ export const gen1Window: RecordingSettings = {
 export const usePlayground = create<PlaygroundState>()(() => ({
   backendPreference: 'auto',
   backend: undefined,
-  models: { snn: undefined, ann: undefined },
+  models: { snn: undefined, ann: undefined, converted: undefined },
   source: undefined,
   recording: undefined,
   camera: { settings: defaultSimulatorSettings, running: false },
   run: trainedRun,
   detection: defaultDetection,
-  results: { snn: undefined, ann: undefined },
+  results: { snn: undefined, ann: undefined, converted: undefined },
   trace: undefined,
   learn: initialLearn,
   activities: {},
