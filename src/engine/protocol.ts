@@ -64,7 +64,7 @@ const tableSchema = z.object({
 const recordingRefSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('file'), id: z.string(), name: z.string(), blob: blobSchema, table: tableSchema.partial().optional() }),
   z.object({ kind: z.literal('scene'), id: z.string(), scene: z.enum(sceneKinds), seed: z.int().nonnegative() }),
-  /** What the simulator has made so far in this session. */
+  /** What the simulator has made since it was last started. */
   z.object({ kind: z.literal('live'), id: z.string() }),
 ]);
 export type { TruthBox };
@@ -254,7 +254,7 @@ export interface ModelDescription {
   name: string;
   /** Which slot it was loaded into: a file that says what it is decides for itself. */
   mode: Slot;
-  /** The ANN twin that it was converted from in this session; undefined for everything that comes from a file. */
+  /** The ANN twin that it was converted from since the page was opened; undefined for everything that comes from a file. */
   convertedFrom: string | undefined;
   classNames: readonly string[];
   parameters: number;

@@ -34,7 +34,7 @@ export interface BackendOptions {
   wasmPaths: Readonly<Record<string, string>> | undefined;
   /** The compiled kernels of the event-driven engine; without them it cannot be had. */
   eventKernels?: KernelSource;
-  /** Backends that failed in this session and are passed over by `auto`. */
+  /** Backends that failed since the page was opened and are passed over by `auto`. */
   avoid: readonly BackendName[];
 }
 
@@ -64,7 +64,7 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
   const passedOver: string[] = [];
   for (const name of ['webgpu', 'event', 'wasm'] as const) {
     if (avoid.includes(name)) {
-      passedOver.push(`${backendTitles[name]} failed twice in this session`);
+      passedOver.push(`${backendTitles[name]} failed twice since the page was opened`);
       continue;
     }
     const opened = await openers[name](options, { refuseSoftware: true });
