@@ -1,5 +1,5 @@
 import { decode } from '../detect/decode';
-import { placeInto, resample } from '../detect/letterbox';
+import { letterbox, placeInto } from '../detect/letterbox';
 import { suppress, type SuppressionSettings } from '../detect/nonMaximumSuppression';
 import { evaluationSuppression, PrecisionTally, type MeanAveragePrecision } from '../evaluate/rules/meanAveragePrecision';
 import type { ScoredBox } from '../evaluate/rules/rules';
@@ -10,7 +10,6 @@ import type { LabelledPicture } from './augment';
 import { Pass, type Parameters, type PassSettings } from './pass';
 import { validationRandom, type TrainingSource } from './source';
 
-const grey = 114 / 255;
 /** Pictures that are run at once. */
 const atOnce = 4;
 
@@ -88,8 +87,7 @@ function letterboxed({ width, height, data, steps, boxes }: LabelledPicture, siz
   const plane = width * height * 3;
   const values = new Float32Array(steps * size * size * 3);
   for (let step = 0; step < steps; step++) {
-    const source = { width, height, data: data.subarray(step * plane, (step + 1) * plane), unit: 255 };
-    values.set(resample(source, placement, [grey, grey, grey]), step * size * size * 3);
+    values.set(letterbox({ width, height, data: data.subarray(step * plane, (step + 1) * plane) }, placement), step * size * size * 3);
   }
   const scaleX = placement.scaled.width / width;
   const scaleY = placement.scaled.height / height;
