@@ -182,3 +182,14 @@ test('the palette opens with /, finds by words, and says when nothing fits', asy
   await page.keyboard.press('Escape');
   await expect(page.getByRole('dialog')).toHaveCount(0);
 });
+
+test('the palette opens with the focus on a switch or a slider, too', async ({ page }) => {
+  await openPage(page);
+  for (const control of [page.getByRole('switch').first(), page.getByRole('slider').first()]) {
+    await control.focus();
+    await page.keyboard.press('/');
+    await expect(page.getByRole('searchbox', { name: 'Find a command' })).toBeFocused();
+    await page.keyboard.press('Escape');
+    await expect(page.getByRole('dialog')).toHaveCount(0);
+  }
+});
