@@ -127,7 +127,7 @@ export class EventTraining implements TrainingOperations {
     const initial = bias ? this.perChannel(bias, outputs) : this.nothing;
     // One pixel's rows must fit.
     const capacity = Math.max(rowsCapacity, kernel * kernel * inputChannels);
-    const rows = this.workspace(capacity * 8);
+    const rows = this.workspace(capacity * 8 + 32);
     this.kernels.convolve(
       lists.address, lists.listBytes, lists.counts, spikes(input) ? 0 : address, strideOf(inputChannels) * 4,
       steps * images, height, width, inputChannels, kernel, stride, padding, output.shape.height, output.shape.width,
@@ -144,7 +144,7 @@ export class EventTraining implements TrainingOperations {
     const lists = everywhere ? this.list(input as EventBatch, everything, 0, 0) : this.passingLists(input, surrogate);
     const places = steps * images * height * width;
     const outputBytes = strideOf(geometry.outputChannels) * 4;
-    const cursors = this.workspace(places * 4);
+    const cursors = this.workspace((places + (height + width) * (1 + 2 * kernel)) * 4);
     const block = Math.max(16, Math.floor(cachedWeightBytes / (kernel * kernel * outputBytes * 8)) * 8);
     this.kernels.addInputGradient(
       (gradient as EventBatch).address, steps * images, gradient.shape.height, gradient.shape.width, outputBytes,
