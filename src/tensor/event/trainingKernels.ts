@@ -49,6 +49,9 @@ export interface TrainingKernels {
   normGradient(
     gradient: number, source: number, places: number, bytes: number, mean: number, factor: number, slope: number, offset: number,
   ): void;
+  copyScaled(
+    source: number, sourceBytes: number, pixels: number, bytes: number, factor: number, target: number, targetBytes: number,
+  ): void;
   addScaled(
     source: number, sourceBytes: number, pixels: number, bytes: number, factor: number, target: number, targetBytes: number,
   ): void;

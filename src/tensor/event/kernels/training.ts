@@ -104,7 +104,29 @@ export function sum32(entry: usize, end: usize, values: usize, base: usize, shif
       a7 = f32x4.add(a7, v128.load(row, 112));
     }
   } else {
-    for (; entry < end; entry += 4, values += 4) {
+    for (; entry + 8 <= end; entry += 8, values += 8) {
+      const row = base + (<usize>load<u32>(entry) << shift);
+      const value = v128.load32_splat(values);
+      const next = base + (<usize>load<u32>(entry, 4) << shift);
+      const nextValue = v128.load32_splat(values, 4);
+      a0 = f32x4.add(a0, f32x4.mul(value, v128.load(row)));
+      a1 = f32x4.add(a1, f32x4.mul(value, v128.load(row, 16)));
+      a2 = f32x4.add(a2, f32x4.mul(value, v128.load(row, 32)));
+      a3 = f32x4.add(a3, f32x4.mul(value, v128.load(row, 48)));
+      a4 = f32x4.add(a4, f32x4.mul(value, v128.load(row, 64)));
+      a5 = f32x4.add(a5, f32x4.mul(value, v128.load(row, 80)));
+      a6 = f32x4.add(a6, f32x4.mul(value, v128.load(row, 96)));
+      a7 = f32x4.add(a7, f32x4.mul(value, v128.load(row, 112)));
+      a0 = f32x4.add(a0, f32x4.mul(nextValue, v128.load(next)));
+      a1 = f32x4.add(a1, f32x4.mul(nextValue, v128.load(next, 16)));
+      a2 = f32x4.add(a2, f32x4.mul(nextValue, v128.load(next, 32)));
+      a3 = f32x4.add(a3, f32x4.mul(nextValue, v128.load(next, 48)));
+      a4 = f32x4.add(a4, f32x4.mul(nextValue, v128.load(next, 64)));
+      a5 = f32x4.add(a5, f32x4.mul(nextValue, v128.load(next, 80)));
+      a6 = f32x4.add(a6, f32x4.mul(nextValue, v128.load(next, 96)));
+      a7 = f32x4.add(a7, f32x4.mul(nextValue, v128.load(next, 112)));
+    }
+    if (entry < end) {
       const row = base + (<usize>load<u32>(entry) << shift);
       const value = v128.load32_splat(values);
       a0 = f32x4.add(a0, f32x4.mul(value, v128.load(row)));
@@ -153,7 +175,21 @@ export function sum16(entry: usize, end: usize, values: usize, base: usize, shif
       a3 = f32x4.add(a3, v128.load(row, 48));
     }
   } else {
-    for (; entry < end; entry += 4, values += 4) {
+    for (; entry + 8 <= end; entry += 8, values += 8) {
+      const row = base + (<usize>load<u32>(entry) << shift);
+      const value = v128.load32_splat(values);
+      const next = base + (<usize>load<u32>(entry, 4) << shift);
+      const nextValue = v128.load32_splat(values, 4);
+      a0 = f32x4.add(a0, f32x4.mul(value, v128.load(row)));
+      a1 = f32x4.add(a1, f32x4.mul(value, v128.load(row, 16)));
+      a2 = f32x4.add(a2, f32x4.mul(value, v128.load(row, 32)));
+      a3 = f32x4.add(a3, f32x4.mul(value, v128.load(row, 48)));
+      a0 = f32x4.add(a0, f32x4.mul(nextValue, v128.load(next)));
+      a1 = f32x4.add(a1, f32x4.mul(nextValue, v128.load(next, 16)));
+      a2 = f32x4.add(a2, f32x4.mul(nextValue, v128.load(next, 32)));
+      a3 = f32x4.add(a3, f32x4.mul(nextValue, v128.load(next, 48)));
+    }
+    if (entry < end) {
       const row = base + (<usize>load<u32>(entry) << shift);
       const value = v128.load32_splat(values);
       a0 = f32x4.add(a0, f32x4.mul(value, v128.load(row)));
@@ -182,7 +218,15 @@ export function sum4(entry: usize, end: usize, values: usize, base: usize, shift
       a0 = f32x4.add(a0, v128.load(row));
     }
   } else {
-    for (; entry < end; entry += 4, values += 4) {
+    for (; entry + 8 <= end; entry += 8, values += 8) {
+      const row = base + (<usize>load<u32>(entry) << shift);
+      const value = v128.load32_splat(values);
+      const next = base + (<usize>load<u32>(entry, 4) << shift);
+      const nextValue = v128.load32_splat(values, 4);
+      a0 = f32x4.add(a0, f32x4.mul(value, v128.load(row)));
+      a0 = f32x4.add(a0, f32x4.mul(nextValue, v128.load(next)));
+    }
+    if (entry < end) {
       const row = base + (<usize>load<u32>(entry) << shift);
       const value = v128.load32_splat(values);
       a0 = f32x4.add(a0, f32x4.mul(value, v128.load(row)));
@@ -519,13 +563,15 @@ export function addWeightGradient(
   memory.fill(starts, 0, <usize>(keys + 1) << 2);
   for (let frame = 0; frame < frames; frame++) {
     for (let y = firstRow; y < lastRow; y++) {
-      for (let x = 0; x < inputWidth; x++) {
-        const place = <usize>(((firstFrame + frame) * inputHeight + y) * inputWidth + x);
-        const key = ((y % stride) * stride + (x % stride)) * inputs;
-        const list = lists + place * listBytes;
-        const count = load<u32>(counts + (place << 2));
-        for (let index: u32 = 0; index < count; index++) {
-          const at = starts + (<usize>(key + <i32>load<u16>(list + (<usize>index << 1))) << 2);
+      let place = <usize>(((firstFrame + frame) * inputHeight + y) * inputWidth);
+      const rowKey = (y % stride) * stride;
+      for (let x = 0, phase = 0; x < inputWidth; x++, place++) {
+        const keyStarts = starts + (<usize>((rowKey + phase) * inputs) << 2);
+        if (++phase == stride) phase = 0;
+        let list = lists + place * listBytes;
+        const listEnd = list + (<usize>load<u32>(counts + (place << 2)) << 1);
+        for (; list < listEnd; list += 2) {
+          const at = keyStarts + (<usize>load<u16>(list) << 2);
           store<u32>(at, load<u32>(at) + 4);
         }
       }
@@ -542,21 +588,25 @@ export function addWeightGradient(
   const valueEntries = <usize>entriesCapacity << 2;
   for (let frame = 0; frame < frames; frame++) {
     for (let y = firstRow; y < lastRow; y++) {
-      for (let x = 0; x < inputWidth; x++) {
-        const place = <usize>(((firstFrame + frame) * inputHeight + y) * inputWidth + x);
-        const key = ((y % stride) * stride + (x % stride)) * inputs;
-        const list = lists + place * listBytes;
-        const count = load<u32>(counts + (place << 2));
-        const pixel = (frame * bandRows + y / stride - bandTop) * bandWidth + x / stride + border;
-        // In vectors of 16 bytes, as the sums of rows count.
-        const entry = <u32>((<usize>pixel * outputBytes) >> 4);
-        for (let index: u32 = 0; index < count; index++) {
-          const channel = <usize>load<u16>(list + (<usize>index << 1));
-          const at = starts + (<usize>(key + <i32>channel) << 2);
+      let place = <usize>(((firstFrame + frame) * inputHeight + y) * inputWidth);
+      const rowKey = (y % stride) * stride;
+      // In vectors of 16 bytes, as the sums of rows count.
+      let entry = <u32>((<usize>((frame * bandRows + y / stride - bandTop) * bandWidth + border) * outputBytes) >> 4);
+      for (let x = 0, phase = 0; x < inputWidth; x++, place++) {
+        const keyStarts = starts + (<usize>((rowKey + phase) * inputs) << 2);
+        let list = lists + place * listBytes;
+        const listEnd = list + (<usize>load<u32>(counts + (place << 2)) << 1);
+        for (; list < listEnd; list += 2) {
+          const channel = <usize>load<u16>(list);
+          const at = keyStarts + (channel << 2);
           const to: usize = load<u32>(at);
           store<u32>(to, entry);
           if (values != 0) store<f32>(to + valueEntries, load<f32>(values + place * valueBytes + (channel << 2)));
           store<u32>(at, <u32>(to + 4));
+        }
+        if (++phase == stride) {
+          phase = 0;
+          entry += <u32>(outputBytes >> 4);
         }
       }
     }
@@ -799,7 +849,19 @@ export function normGradient(
 
 // The rest
 
-/** `target += factor * source` over `pixels` of `bytes`, within wider pixels on either side. */
+/** `target = factor * source` over `pixels` of `bytes`, within wider pixels on either side. */
+export function copyScaled(
+  source: usize, sourceBytes: usize, pixels: i32, bytes: usize, factor: f32, target: usize, targetBytes: usize,
+): void {
+  const factors = f32x4.splat(factor);
+  for (let pixel = 0; pixel < pixels; pixel++) {
+    for (let at: usize = 0; at < bytes; at += 16) v128.store(target + at, f32x4.mul(v128.load(source + at), factors));
+    source += sourceBytes;
+    target += targetBytes;
+  }
+}
+
+/** `target += factor * source`, likewise. */
 export function addScaled(
   source: usize, sourceBytes: usize, pixels: i32, bytes: usize, factor: f32, target: usize, targetBytes: usize,
 ): void {
