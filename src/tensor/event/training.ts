@@ -44,6 +44,8 @@ interface EventWeights extends TrainedWeights {
   plain: number;
   /** The same in blocks of output channels. */
   packed: number;
+  /** And in blocks of input channels; made when first asked for. */
+  transposed?: number;
   gradient: EventBatch;
 }
 
@@ -119,40 +121,60 @@ export class EventTraining implements TrainingOperations {
   convolve(input: Batch, weights: TrainedWeights, bias: Float32Array | undefined): Batch {
     const { geometry, packed } = weights as EventWeights;
     const address = this.addressOf(input);
-    const lists = this.activeLists(input);
     const { kernel, stride, padding, inputChannels } = geometry;
     const { steps, images, height, width } = input.shape;
+    const frames = steps * images;
     const output = this.allocate(convolvedBatch(input.shape, geometry));
     const outputs = strideOf(geometry.outputChannels);
     const initial = bias ? this.perChannel(bias, outputs) : this.nothing;
-    // One pixel's rows must fit.
-    const capacity = Math.max(rowsCapacity, kernel * kernel * inputChannels);
-    const rows = this.workspace(capacity * 8 + 32);
-    this.kernels.convolve(
-      lists.address, lists.listBytes, lists.counts, spikes(input) ? 0 : address, strideOf(inputChannels) * 4,
-      steps * images, height, width, inputChannels, kernel, stride, padding, output.shape.height, output.shape.width,
-      packed, initial, outputs, output.address, rows, capacity, this.starts, chunkPixels,
-    );
+    const inputBytes = strideOf(inputChannels) * 4;
+    if (isReal(input)) {
+      const tables = this.workspace(tapTables(output.shape, kernel));
+      this.kernels.sumDense(
+        address, frames, height, width, inputBytes, inputChannels, kernel, stride, padding, 0,
+        packed, initial, output.address, output.shape.height, output.shape.width, outputs, tables,
+      );
+    } else {
+      const lists = this.activeLists(input);
+      // One pixel's rows must fit; the last ones are written eight at a time.
+      const capacity = Math.max(rowsCapacity, kernel * kernel * inputChannels);
+      const rows = this.workspace(capacity * 8 + 32);
+      this.kernels.convolve(
+        lists.address, lists.listBytes, lists.counts, spikes(input) ? 0 : address, inputBytes,
+        frames, height, width, inputChannels, kernel, stride, padding, output.shape.height, output.shape.width,
+        packed, initial, outputs, output.address, rows, capacity, this.starts, chunkPixels,
+      );
+    }
     if (bias) this.heap.release(initial);
     return output;
   }
 
   addInputGradient(gradient: Batch, weights: TrainedWeights, input: Batch, target: Batch, surrogate: Surrogate, everywhere: boolean): void {
     const { geometry, plain } = weights as EventWeights;
-    const { kernel, stride, padding, inputChannels } = geometry;
+    const { kernel, stride, padding, inputChannels, outputChannels } = geometry;
     const { steps, images, height, width } = input.shape;
-    const lists = everywhere ? this.list(input as EventBatch, everything, 0, 0) : this.passingLists(input, surrogate);
-    const places = steps * images * height * width;
-    const outputBytes = strideOf(geometry.outputChannels) * 4;
-    const cursors = this.workspace((places + (height + width) * (1 + 2 * kernel)) * 4);
+    const lists = everywhere || isReal(input) ? undefined : this.passingLists(input, surrogate);
+    const frames = steps * images;
+    const places = frames * height * width;
+    const from = this.addressOf(gradient);
+    const to = this.addressOf(target);
+    const outputBytes = strideOf(outputChannels) * 4;
+    const tables = tapTables(input.shape, kernel);
+    if (!lists || this.kernels.sumCounts(lists.counts, places) > places * inputChannels * densestShare(geometry)) {
+      this.kernels.sumDense(
+        from, frames, gradient.shape.height, gradient.shape.width, outputBytes, outputChannels, kernel, stride, padding, 1,
+        this.transposed(weights as EventWeights), 0, to, height, width, strideOf(inputChannels), this.workspace(tables),
+      );
+      return;
+    }
+    const cursors = this.workspace(places * 4 + tables);
     const block = Math.max(16, Math.floor(cachedWeightBytes / (kernel * kernel * outputBytes * 8)) * 8);
     this.kernels.addInputGradient(
-      this.addressOf(gradient), steps * images, gradient.shape.height, gradient.shape.width, outputBytes,
+      from, frames, gradient.shape.height, gradient.shape.width, outputBytes,
       plain, kernel, stride, padding,
       lists.address, lists.listBytes, lists.counts, height, width, inputChannels,
-      this.addressOf(target), strideOf(inputChannels) * 4, cursors, Math.min(block, Math.ceil(inputChannels / 8) * 8),
+      to, strideOf(inputChannels) * 4, cursors, Math.min(block, Math.ceil(inputChannels / 8) * 8),
     );
-    if (everywhere) this.heap.release(lists.address);
   }
 
   addWeightGradient(gradient: Batch, weights: TrainedWeights, input: Batch): void {
@@ -383,9 +405,9 @@ export class EventTraining implements TrainingOperations {
   }
 
   release(value: Batch | TrainedWeights): void {
-    const { plain, packed, gradient } = value as Partial<EventWeights>;
+    const { plain, packed, transposed, gradient } = value as Partial<EventWeights>;
     const { address, active, passing, membrane } = value as Partial<EventFired>;
-    for (const block of [plain, packed, gradient?.address, address, active?.address, passing?.address, membrane]) {
+    for (const block of [plain, packed, transposed, gradient?.address, address, active?.address, passing?.address, membrane]) {
       if (block !== undefined) this.heap.release(block);
     }
   }
@@ -393,6 +415,17 @@ export class EventTraining implements TrainingOperations {
   private allocate(shape: BatchShape): EventBatch {
     // Eight channels are looked at at once, past the last ones.
     return { shape, address: this.heap.allocate(stored(shape) * 4 + 16) };
+  }
+
+  private transposed(weights: EventWeights): number {
+    if (weights.transposed === undefined) {
+      const { kernel, inputChannels, outputChannels } = weights.geometry;
+      weights.transposed = this.heap.allocate(kernel * kernel * outputChannels * strideOf(inputChannels) * 4);
+      this.kernels.packTransposed(
+        weights.plain, kernel * kernel, inputChannels, outputChannels, strideOf(outputChannels) * 4, weights.transposed,
+      );
+    }
+    return weights.transposed;
   }
 
   /** What is not silent: spikes, what ReLU let through, or everything where values are real. */
@@ -523,6 +556,26 @@ const largestChannels = 4096;
 
 function spikes(batch: Batch): boolean {
   return (batch as Partial<EventFired>).neuron === 'lif';
+}
+
+/** Whether nothing is silent: features, and what SiLU emits. */
+function isReal(batch: Batch): boolean {
+  const { neuron } = batch as Partial<EventFired>;
+  return neuron === undefined || neuron === 'silu';
+}
+
+/** Bytes of the tables of taps for the rows and columns of a batch. */
+function tapTables({ height, width }: BatchShape, kernel: number): number {
+  return (height + width) * (1 + 2 * kernel) * 4;
+}
+
+/**
+ * Share of neurons that let a gradient pass above which visiting them all takes less time. Measured: a product of the dense sums takes 0.63 of the
+ * time of one that is listed, and beginning with a listed neuron as long as about 20 of them.
+ */
+function densestShare({ kernel, stride, outputChannels }: ConvolutionGeometry): number {
+  const products = (outputChannels * kernel * kernel) / (stride * stride);
+  return (0.63 * products) / (products + 20);
 }
 
 function strideOf(channels: number): number {

@@ -8,8 +8,11 @@
  * whose surrogate derivative is not 0. Strides and sizes that end in `Bytes` are in bytes.
  */
 import { append } from './lists';
+import { blockOf } from './blocks';
+import { tabulateInputs, tableBytesOf, taps, writeTaps } from './taps';
 
 export { initialise } from './lists';
+export { packTransposed, sumDense } from './dense';
 
 // Lists
 
@@ -59,95 +62,7 @@ export function sumCounts(counts: usize, length: i32): f64 {
 }
 
 // Sums of rows: what the forward pass (rows of weights) and the weights' gradient (rows of gradients) are made of. With
-// `values` every row is multiplied by its value; without, all are 1, and rows are taken in pairs, which takes a fifth off the time. Exported
-// so that each keeps the registers for itself.
-
-export function sum32(entry: usize, end: usize, values: usize, base: usize, shift: usize, initial: usize, target: usize): void {
-  let a0 = v128.load(initial);
-  let a1 = v128.load(initial, 16);
-  let a2 = v128.load(initial, 32);
-  let a3 = v128.load(initial, 48);
-  let a4 = v128.load(initial, 64);
-  let a5 = v128.load(initial, 80);
-  let a6 = v128.load(initial, 96);
-  let a7 = v128.load(initial, 112);
-  if (values == 0) {
-    for (; entry + 8 <= end; entry += 8) {
-      const row = base + (<usize>load<u32>(entry) << shift);
-      const next = base + (<usize>load<u32>(entry, 4) << shift);
-      a0 = f32x4.add(a0, v128.load(row));
-      a1 = f32x4.add(a1, v128.load(row, 16));
-      a2 = f32x4.add(a2, v128.load(row, 32));
-      a3 = f32x4.add(a3, v128.load(row, 48));
-      a4 = f32x4.add(a4, v128.load(row, 64));
-      a5 = f32x4.add(a5, v128.load(row, 80));
-      a6 = f32x4.add(a6, v128.load(row, 96));
-      a7 = f32x4.add(a7, v128.load(row, 112));
-      a0 = f32x4.add(a0, v128.load(next));
-      a1 = f32x4.add(a1, v128.load(next, 16));
-      a2 = f32x4.add(a2, v128.load(next, 32));
-      a3 = f32x4.add(a3, v128.load(next, 48));
-      a4 = f32x4.add(a4, v128.load(next, 64));
-      a5 = f32x4.add(a5, v128.load(next, 80));
-      a6 = f32x4.add(a6, v128.load(next, 96));
-      a7 = f32x4.add(a7, v128.load(next, 112));
-    }
-    if (entry < end) {
-      const row = base + (<usize>load<u32>(entry) << shift);
-      a0 = f32x4.add(a0, v128.load(row));
-      a1 = f32x4.add(a1, v128.load(row, 16));
-      a2 = f32x4.add(a2, v128.load(row, 32));
-      a3 = f32x4.add(a3, v128.load(row, 48));
-      a4 = f32x4.add(a4, v128.load(row, 64));
-      a5 = f32x4.add(a5, v128.load(row, 80));
-      a6 = f32x4.add(a6, v128.load(row, 96));
-      a7 = f32x4.add(a7, v128.load(row, 112));
-    }
-  } else {
-    for (; entry + 8 <= end; entry += 8, values += 8) {
-      const row = base + (<usize>load<u32>(entry) << shift);
-      const value = v128.load32_splat(values);
-      const next = base + (<usize>load<u32>(entry, 4) << shift);
-      const nextValue = v128.load32_splat(values, 4);
-      a0 = f32x4.add(a0, f32x4.mul(value, v128.load(row)));
-      a1 = f32x4.add(a1, f32x4.mul(value, v128.load(row, 16)));
-      a2 = f32x4.add(a2, f32x4.mul(value, v128.load(row, 32)));
-      a3 = f32x4.add(a3, f32x4.mul(value, v128.load(row, 48)));
-      a4 = f32x4.add(a4, f32x4.mul(value, v128.load(row, 64)));
-      a5 = f32x4.add(a5, f32x4.mul(value, v128.load(row, 80)));
-      a6 = f32x4.add(a6, f32x4.mul(value, v128.load(row, 96)));
-      a7 = f32x4.add(a7, f32x4.mul(value, v128.load(row, 112)));
-      a0 = f32x4.add(a0, f32x4.mul(nextValue, v128.load(next)));
-      a1 = f32x4.add(a1, f32x4.mul(nextValue, v128.load(next, 16)));
-      a2 = f32x4.add(a2, f32x4.mul(nextValue, v128.load(next, 32)));
-      a3 = f32x4.add(a3, f32x4.mul(nextValue, v128.load(next, 48)));
-      a4 = f32x4.add(a4, f32x4.mul(nextValue, v128.load(next, 64)));
-      a5 = f32x4.add(a5, f32x4.mul(nextValue, v128.load(next, 80)));
-      a6 = f32x4.add(a6, f32x4.mul(nextValue, v128.load(next, 96)));
-      a7 = f32x4.add(a7, f32x4.mul(nextValue, v128.load(next, 112)));
-    }
-    if (entry < end) {
-      const row = base + (<usize>load<u32>(entry) << shift);
-      const value = v128.load32_splat(values);
-      a0 = f32x4.add(a0, f32x4.mul(value, v128.load(row)));
-      a1 = f32x4.add(a1, f32x4.mul(value, v128.load(row, 16)));
-      a2 = f32x4.add(a2, f32x4.mul(value, v128.load(row, 32)));
-      a3 = f32x4.add(a3, f32x4.mul(value, v128.load(row, 48)));
-      a4 = f32x4.add(a4, f32x4.mul(value, v128.load(row, 64)));
-      a5 = f32x4.add(a5, f32x4.mul(value, v128.load(row, 80)));
-      a6 = f32x4.add(a6, f32x4.mul(value, v128.load(row, 96)));
-      a7 = f32x4.add(a7, f32x4.mul(value, v128.load(row, 112)));
-    }
-  }
-  v128.store(target, a0);
-  v128.store(target, a1, 16);
-  v128.store(target, a2, 32);
-  v128.store(target, a3, 48);
-  v128.store(target, a4, 64);
-  v128.store(target, a5, 80);
-  v128.store(target, a6, 96);
-  v128.store(target, a7, 112);
-}
+// `values` every row is multiplied by its value; without, all are 1. Exported so that each keeps the registers for itself.
 
 export function sum16(entry: usize, end: usize, values: usize, base: usize, shift: usize, initial: usize, target: usize): void {
   let a0 = v128.load(initial);
@@ -155,19 +70,7 @@ export function sum16(entry: usize, end: usize, values: usize, base: usize, shif
   let a2 = v128.load(initial, 32);
   let a3 = v128.load(initial, 48);
   if (values == 0) {
-    for (; entry + 8 <= end; entry += 8) {
-      const row = base + (<usize>load<u32>(entry) << shift);
-      const next = base + (<usize>load<u32>(entry, 4) << shift);
-      a0 = f32x4.add(a0, v128.load(row));
-      a1 = f32x4.add(a1, v128.load(row, 16));
-      a2 = f32x4.add(a2, v128.load(row, 32));
-      a3 = f32x4.add(a3, v128.load(row, 48));
-      a0 = f32x4.add(a0, v128.load(next));
-      a1 = f32x4.add(a1, v128.load(next, 16));
-      a2 = f32x4.add(a2, v128.load(next, 32));
-      a3 = f32x4.add(a3, v128.load(next, 48));
-    }
-    if (entry < end) {
+    for (; entry < end; entry += 4) {
       const row = base + (<usize>load<u32>(entry) << shift);
       a0 = f32x4.add(a0, v128.load(row));
       a1 = f32x4.add(a1, v128.load(row, 16));
@@ -175,21 +78,7 @@ export function sum16(entry: usize, end: usize, values: usize, base: usize, shif
       a3 = f32x4.add(a3, v128.load(row, 48));
     }
   } else {
-    for (; entry + 8 <= end; entry += 8, values += 8) {
-      const row = base + (<usize>load<u32>(entry) << shift);
-      const value = v128.load32_splat(values);
-      const next = base + (<usize>load<u32>(entry, 4) << shift);
-      const nextValue = v128.load32_splat(values, 4);
-      a0 = f32x4.add(a0, f32x4.mul(value, v128.load(row)));
-      a1 = f32x4.add(a1, f32x4.mul(value, v128.load(row, 16)));
-      a2 = f32x4.add(a2, f32x4.mul(value, v128.load(row, 32)));
-      a3 = f32x4.add(a3, f32x4.mul(value, v128.load(row, 48)));
-      a0 = f32x4.add(a0, f32x4.mul(nextValue, v128.load(next)));
-      a1 = f32x4.add(a1, f32x4.mul(nextValue, v128.load(next, 16)));
-      a2 = f32x4.add(a2, f32x4.mul(nextValue, v128.load(next, 32)));
-      a3 = f32x4.add(a3, f32x4.mul(nextValue, v128.load(next, 48)));
-    }
-    if (entry < end) {
+    for (; entry < end; entry += 4, values += 4) {
       const row = base + (<usize>load<u32>(entry) << shift);
       const value = v128.load32_splat(values);
       a0 = f32x4.add(a0, f32x4.mul(value, v128.load(row)));
@@ -207,39 +96,18 @@ export function sum16(entry: usize, end: usize, values: usize, base: usize, shif
 export function sum4(entry: usize, end: usize, values: usize, base: usize, shift: usize, initial: usize, target: usize): void {
   let a0 = v128.load(initial);
   if (values == 0) {
-    for (; entry + 8 <= end; entry += 8) {
-      const row = base + (<usize>load<u32>(entry) << shift);
-      const next = base + (<usize>load<u32>(entry, 4) << shift);
-      a0 = f32x4.add(a0, v128.load(row));
-      a0 = f32x4.add(a0, v128.load(next));
-    }
-    if (entry < end) {
+    for (; entry < end; entry += 4) {
       const row = base + (<usize>load<u32>(entry) << shift);
       a0 = f32x4.add(a0, v128.load(row));
     }
   } else {
-    for (; entry + 8 <= end; entry += 8, values += 8) {
-      const row = base + (<usize>load<u32>(entry) << shift);
-      const value = v128.load32_splat(values);
-      const next = base + (<usize>load<u32>(entry, 4) << shift);
-      const nextValue = v128.load32_splat(values, 4);
-      a0 = f32x4.add(a0, f32x4.mul(value, v128.load(row)));
-      a0 = f32x4.add(a0, f32x4.mul(nextValue, v128.load(next)));
-    }
-    if (entry < end) {
+    for (; entry < end; entry += 4, values += 4) {
       const row = base + (<usize>load<u32>(entry) << shift);
       const value = v128.load32_splat(values);
       a0 = f32x4.add(a0, f32x4.mul(value, v128.load(row)));
     }
   }
   v128.store(target, a0);
-}
-
-/** Output channels are taken 32, then 16, then 4 at a time. */
-// @ts-ignore: decorator
-@inline
-function blockOf(left: i32): i32 {
-  return left >= 32 ? 32 : left >= 16 ? 16 : 4;
 }
 
 // Convolutions
@@ -287,7 +155,7 @@ function appendRowsAndValues(list: usize, count: u32, firstRow: u32, values: usi
 
 /**
  * The forward convolution: for every output pixel the weight rows of what is on the lists around it. Cost per listed input, tap
- * and 32 outputs: 8 vector loads and additions (and multiplications where inputs have values).
+ * and 16 outputs: 4 vector loads and additions (and multiplications where inputs have values).
  * @param values 0 where listed inputs are spikes, else the features that the lists belong to
  * @param weights from `packBlocks`
  * @param initial `[outputs]`, what every sum starts with
@@ -351,38 +219,13 @@ export function convolve(
         const row: usize = load<u32>(starts + (<usize>index << 2));
         const rowsEnd: usize = load<u32>(starts + (<usize>index << 2), 4);
         const rowValues = values == 0 ? 0 : row + (valueRows - rows);
-        if (block == 32) sum32(row, rowsEnd, rowValues, blockWeights, 7, initial + outputBytes, to);
-        else if (block == 16) sum16(row, rowsEnd, rowValues, blockWeights, 6, initial + outputBytes, to);
+        if (block == 16) sum16(row, rowsEnd, rowValues, blockWeights, 6, initial + outputBytes, to);
         else sum4(row, rowsEnd, rowValues, blockWeights, 4, initial + outputBytes, to);
         to += targetBytes;
       }
       blockWeights += <usize>rowsPerPixel * <usize>block << 2;
       output += block;
     }
-  }
-}
-
-/** Per tap that an input pixel has: where the gradient's pixel is, and where the tap's weights are. Kernels up to 11 x 11. */
-const taps: usize = memory.data(121 * 8);
-
-/**
- * Writes, for each input along one side, the taps whose outputs exist: their number, then for each the output and the tap, times `outputStep`
- * and `tapStep`. @param table `[length, 1 + 2 kernel]`, `u32`
- */
-function tabulateTaps(
-  length: i32, outputs: i32, kernel: i32, stride: i32, padding: i32, outputStep: usize, tapStep: usize, table: usize,
-): void {
-  for (let at = 0; at < length; at++) {
-    let to = table + 4;
-    for (let tap = 0; tap < kernel; tap++) {
-      const scaled = at + padding - tap;
-      if (scaled < 0 || scaled >= outputs * stride || scaled % stride != 0) continue;
-      store<u32>(to, <u32>(<usize>(scaled / stride) * outputStep));
-      store<u32>(to, <u32>(<usize>tap * tapStep), 4);
-      to += 8;
-    }
-    store<u32>(table, <u32>((to - table) >> 3));
-    table += <usize>(4 + 8 * kernel);
   }
 }
 
@@ -438,25 +281,6 @@ function add1(at: usize, value: f32): void {
   store<f32>(at, load<f32>(at) + value);
 }
 
-/** Every row's tap with every column's. @returns the end of `taps` */
-// @ts-ignore: decorator
-@inline
-function writeTaps(gradient: usize, weights: usize, rowTaps: usize, columnTaps: usize): usize {
-  const rowsEnd = rowTaps + 4 + (<usize>load<u32>(rowTaps) << 3);
-  const columnsEnd = columnTaps + 4 + (<usize>load<u32>(columnTaps) << 3);
-  let end = taps;
-  for (let row = rowTaps + 4; row < rowsEnd; row += 8) {
-    const rowGradient = gradient + load<u32>(row);
-    const rowWeights = weights + load<u32>(row, 4);
-    for (let column = columnTaps + 4; column < columnsEnd; column += 8) {
-      store<u32>(end, <u32>(rowGradient + load<u32>(column)));
-      store<u32>(end, <u32>(rowWeights + load<u32>(column, 4)), 4);
-      end += 8;
-    }
-  }
-  return end;
-}
-
 function dot1(tapsEnd: usize, outputBytes: usize, row: usize): f32 {
   let a = f32x4.splat(0);
   for (let tap = taps; tap < tapsEnd; tap += 8) {
@@ -485,11 +309,11 @@ export function addInputGradient(
   memory.fill(cursors, 0, <usize>places << 2);
   const frameBytes = <usize>(height * width) * outputBytes;
   const tapBytes = <usize>inputs * outputBytes;
-  const tableBytes = <usize>(4 + 8 * kernel);
+  const tableBytes = tableBytesOf(kernel);
   const rowTaps = cursors + (<usize>places << 2);
   const columnTaps = rowTaps + <usize>inputHeight * tableBytes;
-  tabulateTaps(inputHeight, height, kernel, stride, padding, <usize>width * outputBytes, <usize>kernel * tapBytes, rowTaps);
-  tabulateTaps(inputWidth, width, kernel, stride, padding, outputBytes, tapBytes, columnTaps);
+  tabulateInputs(inputHeight, height, kernel, stride, padding, <usize>width * outputBytes, <usize>kernel * tapBytes, rowTaps);
+  tabulateInputs(inputWidth, width, kernel, stride, padding, outputBytes, tapBytes, columnTaps);
   for (let blockEnd = blockChannels; blockEnd < inputs + blockChannels; blockEnd += blockChannels) {
     let place = 0;
     for (let frame = 0; frame < frames; frame++) {
@@ -529,7 +353,7 @@ export function addInputGradient(
 /**
  * Adds the gradient of a convolution's weights from the output rows that belong to input rows `firstRow` to `lastRow` of some frames. The lists
  * are turned round, into the pixels of each channel, and for each tap and channel the gradients of those pixels are summed in
- * registers. Cost per listed input, tap and 32 outputs: 8 vector loads and additions (and multiplications with values).
+ * registers. Cost per listed input, tap and 16 outputs: 4 vector loads and additions (and multiplications with values).
  * @param border zero pixels around the copied gradients: the largest distance of a tap, in output pixels
  * @param surrounded scratch, `[frames, output rows, width + 2 border, outputs]`
  * @param starts scratch, `u32[stride * stride * inputs + 1]`
@@ -628,8 +452,7 @@ export function addWeightGradient(
           const end: usize = load<u32>(starts + (<usize>(key + channel) << 2));
           if (start != end) {
             const rowValues = values == 0 ? 0 : start + valueEntries;
-            if (block == 32) sum32(start, end, rowValues, base, 4, to, to);
-            else if (block == 16) sum16(start, end, rowValues, base, 4, to, to);
+            if (block == 16) sum16(start, end, rowValues, base, 4, to, to);
             else sum4(start, end, rowValues, base, 4, to, to);
           }
           start = end;
