@@ -246,8 +246,16 @@ function sumsOfLanes(a: v128, b: v128, c: v128, d: v128): v128 {
   return f32x4.add(v128.shuffle<f32>(ab, cd, 0, 2, 4, 6), v128.shuffle<f32>(ab, cd, 1, 3, 5, 7));
 }
 
-/** Adds to four channels of a pixel their products with the gradients around it. */
-export function dot4(tapsEnd: usize, outputBytes: usize, row0: usize, row1: usize, row2: usize, row3: usize, to: usize, list: usize): void {
+/** Adds to up to four channels of a pixel their products with the gradients around it; where there are fewer, the last one is summed again. */
+export function dot4(tapsEnd: usize, outputBytes: usize, list: usize, last: i32, to: usize): void {
+  const c0 = <usize>load<u16>(list);
+  const c1 = <usize>load<u16>(list + (<usize>min(1, last) << 1));
+  const c2 = <usize>load<u16>(list + (<usize>min(2, last) << 1));
+  const c3 = <usize>load<u16>(list + (<usize>min(3, last) << 1));
+  const row0 = c0 * outputBytes;
+  const row1 = c1 * outputBytes;
+  const row2 = c2 * outputBytes;
+  const row3 = c3 * outputBytes;
   let a0 = f32x4.splat(0);
   let a1 = f32x4.splat(0);
   let a2 = f32x4.splat(0);
@@ -260,6 +268,18 @@ export function dot4(tapsEnd: usize, outputBytes: usize, row0: usize, row1: usiz
     let w2 = weights + row2;
     let w3 = weights + row3;
     const end = gradient + outputBytes;
+    for (; gradient + 32 <= end; gradient += 32, w0 += 32, w1 += 32, w2 += 32, w3 += 32) {
+      const g0 = v128.load(gradient);
+      a0 = f32x4.add(a0, f32x4.mul(g0, v128.load(w0)));
+      a1 = f32x4.add(a1, f32x4.mul(g0, v128.load(w1)));
+      a2 = f32x4.add(a2, f32x4.mul(g0, v128.load(w2)));
+      a3 = f32x4.add(a3, f32x4.mul(g0, v128.load(w3)));
+      const g1 = v128.load(gradient, 16);
+      a0 = f32x4.add(a0, f32x4.mul(g1, v128.load(w0, 16)));
+      a1 = f32x4.add(a1, f32x4.mul(g1, v128.load(w1, 16)));
+      a2 = f32x4.add(a2, f32x4.mul(g1, v128.load(w2, 16)));
+      a3 = f32x4.add(a3, f32x4.mul(g1, v128.load(w3, 16)));
+    }
     for (; gradient < end; gradient += 16, w0 += 16, w1 += 16, w2 += 16, w3 += 16) {
       const g = v128.load(gradient);
       a0 = f32x4.add(a0, f32x4.mul(g, v128.load(w0)));
@@ -269,10 +289,10 @@ export function dot4(tapsEnd: usize, outputBytes: usize, row0: usize, row1: usiz
     }
   }
   const sums = sumsOfLanes(a0, a1, a2, a3);
-  add1(to + (<usize>load<u16>(list) << 2), f32x4.extract_lane(sums, 0));
-  add1(to + (<usize>load<u16>(list, 2) << 2), f32x4.extract_lane(sums, 1));
-  add1(to + (<usize>load<u16>(list, 4) << 2), f32x4.extract_lane(sums, 2));
-  add1(to + (<usize>load<u16>(list, 6) << 2), f32x4.extract_lane(sums, 3));
+  add1(to + (c0 << 2), f32x4.extract_lane(sums, 0));
+  if (last > 0) add1(to + (c1 << 2), f32x4.extract_lane(sums, 1));
+  if (last > 1) add1(to + (c2 << 2), f32x4.extract_lane(sums, 2));
+  if (last > 2) add1(to + (c3 << 2), f32x4.extract_lane(sums, 3));
 }
 
 // @ts-ignore: decorator
@@ -330,20 +350,7 @@ export function addInputGradient(
           store<u32>(cursor, last);
           const end = writeTaps(gradient + <usize>frame * frameBytes, weights, rowTaps + <usize>y * tableBytes, columnTaps + <usize>x * tableBytes);
           const to = target + <usize>place * targetBytes;
-          let at = list + (<usize>first << 1);
-          const listEnd = list + (<usize>last << 1);
-          for (; at + 8 <= listEnd; at += 8) {
-            dot4(
-              end, outputBytes,
-              <usize>load<u16>(at) * outputBytes, <usize>load<u16>(at, 2) * outputBytes,
-              <usize>load<u16>(at, 4) * outputBytes, <usize>load<u16>(at, 6) * outputBytes,
-              to, at,
-            );
-          }
-          for (; at < listEnd; at += 2) {
-            const channel = <usize>load<u16>(at);
-            add1(to + (channel << 2), dot1(end, outputBytes, channel * outputBytes));
-          }
+          for (let at = first; at < last; at += 4) dot4(end, outputBytes, list + (<usize>at << 1), <i32>(last - at) - 1, to);
         }
       }
     }
