@@ -9,6 +9,7 @@ import { defaultSimulatorSettings, type Representation, type SimulatorSettings }
 import type {
   BackendChoice,
   DetectionResult,
+  EvaluatedCase,
   EventsFrame,
   LayerDescription,
   ModelDescription,
@@ -23,6 +24,7 @@ import type {
   TraceResult,
   TruthBox,
 } from '../client/types';
+import { initialEvaluate, type EvaluateState } from './evaluate';
 import { initialLearn, type LearnState } from './learn';
 
 export { detectionResultSchema } from '../client/types';
@@ -30,6 +32,7 @@ export type {
   BackendChoice,
   BackendPreference,
   DetectionResult,
+  EvaluatedCase,
   EventsFrame,
   LayerDescription,
   ModelDescription,
@@ -159,6 +162,7 @@ export interface PlaygroundState {
   detection: DetectionSettings;
   results: Record<Slot, PaneResult | undefined>;
   trace: TraceResult | undefined;
+  evaluate: EvaluateState;
   learn: LearnState;
   /** What is under way, by what started it. */
   activities: Record<string, Activity>;
@@ -219,6 +223,7 @@ export const usePlayground = create<PlaygroundState>()(() => ({
   detection: defaultDetection,
   results: { snn: undefined, ann: undefined, converted: undefined },
   trace: undefined,
+  evaluate: initialEvaluate,
   learn: initialLearn,
   activities: {},
   messages: [],
