@@ -260,6 +260,8 @@ export interface ModelDescription {
   name: string;
   /** Which slot it was loaded into: a file that says what it is decides for itself. */
   mode: Slot;
+  /** The ANN twin that it was converted from in this session; undefined for everything that comes from a file. */
+  convertedFrom: string | undefined;
   classNames: readonly string[];
   parameters: number;
   neuronLayers: number;

@@ -6,14 +6,17 @@ import type { BackendPreference } from '../client/engineClient';
 import type { ChosenBox } from './address';
 import type { PageName, PanelName } from './names';
 import { defaultSimulatorSettings, type Representation, type SimulatorSettings } from '../base/eventOptions';
+import { firstConvertedState, firstEnergyState, type ConvertedState, type EnergyState } from './comparison';
 import type {
   BackendChoice,
   DetectionResult,
+  EnergyBreakdown,
   EvaluatedCase,
   EventsFrame,
   LayerDescription,
   ModelDescription,
   ModelSource,
+  OperationCounts,
   RecordingRef,
   RecordingView,
   RequestPayload,
@@ -27,16 +30,19 @@ import type {
 import { initialEvaluate, type EvaluateState } from './evaluate';
 import { initialLearn, type LearnState } from './learn';
 
+export type { ConvertedState, EnergyState };
 export { detectionResultSchema } from '../client/types';
 export type {
   BackendChoice,
   BackendPreference,
   DetectionResult,
+  EnergyBreakdown,
   EvaluatedCase,
   EventsFrame,
   LayerDescription,
   ModelDescription,
   ModelSource,
+  OperationCounts,
   RecordingRef,
   RequestPayload,
   RunSettings,
@@ -161,6 +167,8 @@ export interface PlaygroundState {
   run: RunSettings;
   detection: DetectionSettings;
   results: Record<Slot, PaneResult | undefined>;
+  converted: ConvertedState;
+  energy: EnergyState;
   trace: TraceResult | undefined;
   evaluate: EvaluateState;
   learn: LearnState;
@@ -222,6 +230,8 @@ export const usePlayground = create<PlaygroundState>()(() => ({
   run: trainedRun,
   detection: defaultDetection,
   results: { snn: undefined, ann: undefined, converted: undefined },
+  converted: firstConvertedState,
+  energy: firstEnergyState,
   trace: undefined,
   evaluate: initialEvaluate,
   learn: initialLearn,
