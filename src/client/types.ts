@@ -1,7 +1,10 @@
 /** The engine's words that the page speaks too. */
 export type {
   BlockDescription,
+  DatasetSummary,
   DetectionResult,
+  EvaluatedCase,
+  EvaluationState,
   EventsFrame,
   LayerDescription,
   ModelDescription,

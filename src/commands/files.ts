@@ -1,7 +1,9 @@
 import { AppError } from '../base/errors';
 import { engine } from '../state/engine';
 import { usePlayground } from '../state/store';
+import { droppedDataset } from './datasetFiles';
 import { loadCheckpointFile } from './models';
+import { choosePage } from './pages';
 import { openLabels, openRecording } from './recordings';
 import { openSettings } from './shared';
 import { openVideo } from './simulate';
@@ -15,6 +17,19 @@ export function chooseFiles(): void {
   input.multiple = true;
   input.addEventListener('change', () => void openFiles([...(input.files ?? [])], 'snn'));
   input.click();
+}
+
+/** A folder is a data set wherever it is dropped; on the Evaluate page a zip and several files are one too. */
+export async function openDropped(transfer: DataTransfer, slot: 'snn' | 'ann'): Promise<void> {
+  const { page } = usePlayground.getState().view;
+  const dataset = droppedDataset(transfer, page === 'evaluate');
+  if (!dataset) {
+    await openFiles([...transfer.files], slot);
+    return;
+  }
+  choosePage('evaluate');
+  const { openDataset } = await import('./evaluate');
+  await openDataset(dataset);
 }
 
 /** Everything that was dropped at once: checkpoints first, so that what lies beside them is run with them; labels with their recording. */

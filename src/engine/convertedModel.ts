@@ -5,8 +5,9 @@ import { estimateEnergy } from '../energy/energy';
 import type { ConvertedNetwork, ConvertedRun, ConvertedState } from '../network/converted';
 import type { Backend } from '../tensor/backend';
 import { decodeScales, describeBlocks, describeLayers, detectionsOf } from './describe';
+import type { FrameOutcome, PreparedFrame } from './evaluation';
 import type { PreparedInput } from './frames';
-import { operationCounts } from './operationCounts';
+import { frameCosts, operationCounts } from './operationCounts';
 import type { DetectionResult, ModelDescription, RequestPayload } from './protocol';
 
 interface ActiveRun {
@@ -54,6 +55,14 @@ export class ConvertedModel {
       energy: estimateEnergy(operations, paperConvention),
       timing: { preprocessMs, inferenceMs, postprocessMs: performance.now() - started },
     };
+  }
+
+  /** One frame as an evaluation wants it; the time is that of all its steps. */
+  async evaluate({ frame, settings, input }: PreparedFrame, task: Task): Promise<FrameOutcome> {
+    const { state, inferenceMs } = await this.advance({ frame, settings }, () => Promise.resolve(input), task);
+    const firingRates = state.meanRates.map((rate) => [rate]);
+    const operations = operationCounts(this.network.graph, input.placement.input, { steps: state.steps, firingRates, neuronKind: 'integrate' });
+    return { candidates: this.candidates(state), inferenceMs, ...frameCosts(operations) };
   }
 
   /** The state after as many steps as the request's settings name. */

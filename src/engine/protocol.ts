@@ -115,6 +115,15 @@ const operationCountsSchema: z.ZodType<OperationCounts> = z.object({
   neuronKind: z.enum(['leaky', 'integrate']),
 });
 
+/** Empty: what the network was trained with. An ANN has one pass whatever they are. */
+const evaluatedSteps = z.array(z.int().min(1).max(maximumConvertedSteps)).max(16);
+
+/** The network that is loaded in a slot, or one of its own from a source. */
+const evaluatedNetworkSchema = z.union([
+  z.object({ slot: slotSchema.exclude(['converted']), source: modelSourceSchema, steps: evaluatedSteps }),
+  z.object({ slot: slotSchema, source: z.undefined().optional(), steps: evaluatedSteps }),
+]);
+
 export const requestSchemas = {
   open: z.object({ preference: backendPreferenceSchema, avoid: z.array(z.enum(backendNames)) }),
   /** A file of a converted network finds its own slot. */
@@ -201,10 +210,7 @@ export const requestSchemas = {
     dataset: z.string(),
     part: z.enum(datasetParts).optional(),
     limit: z.int().positive().optional(),
-    /** Without a source: the network that is loaded in the slot. */
-    networks: z.array(z.object({ slot: slotSchema.exclude(['converted']), source: modelSourceSchema.optional() })).min(1).max(16),
-    /** Empty: what each network was trained with. An ANN has one pass whatever they are. */
-    steps: z.array(z.int().min(1).max(16)).max(16),
+    networks: z.array(evaluatedNetworkSchema).min(1).max(16),
     /** Side of the square; undefined: the network's own. */
     inputSize: z.int().positive().max(2048).optional(),
     budgetMs: z.number().positive(),
@@ -368,6 +374,8 @@ export interface EvaluationState {
   total: number;
   finished: boolean;
   dataset: DatasetSummary;
+  /** What the figures of energy count. */
+  energyConvention: string;
   cases: readonly EvaluatedCase[];
 }
 

@@ -10,12 +10,12 @@ import { openCheckpoint } from '../checkpoint/open';
 import type { Checkpoint, NetworkMode } from '../checkpoint/types';
 import type { Candidates } from '../detect/decode';
 import type { LetterboxPlacement } from '../detect/letterbox';
-import { estimateEnergy, type OperationCounts } from '../energy/energy';
+import { estimateEnergy } from '../energy/energy';
 import { drawSmear } from '../input/frames/smear';
 import { calibrate, conversionOfCheckpoint, type Conversion } from '../network/conversion';
 import { ConvertedNetwork } from '../network/converted';
 import type { NetworkGraph } from '../network/graph';
-import { Network, trainedNeuron, type CarriedMembranes, type NetworkRun, type RecordedLayer } from '../network/network';
+import { Network, type CarriedMembranes, type NetworkRun, type RecordedLayer } from '../network/network';
 import { parameterCount } from '../network/weights';
 import type { Backend } from '../tensor/backend';
 import type { FeatureShape } from '../tensor/operations';
@@ -34,9 +34,9 @@ import type {
 } from './protocol';
 import { ConvertedModel } from './convertedModel';
 import { decodeScales, describeBlocks, describeLayers, detectionsOf, spikesPerStep } from './describe';
-import { Evaluations, type FrameOutcome } from './evaluation';
-import { Frames, type PreparedInput } from './frames';
-import { operationCounts } from './operationCounts';
+import { Evaluations, type FrameOutcome, type PreparedFrame } from './evaluation';
+import { Frames } from './frames';
+import { frameCosts, operationCounts } from './operationCounts';
 import { Recordings } from './recordings';
 
 /** What the session needs from where it runs: a worker in a page, or Node. */
@@ -94,7 +94,7 @@ export class Session {
   private readonly membranes = new Map<Slot, Membranes>();
   private readonly frames: Frames;
   readonly recordings = new Recordings();
-  readonly evaluations: Evaluations<LoadedModel>;
+  readonly evaluations: Evaluations<LoadedModel | ConvertedModel>;
 
   constructor(
     readonly backend: Backend,
@@ -103,10 +103,10 @@ export class Session {
     this.frames = new Frames(surroundings, this.recordings);
     this.evaluations = new Evaluations({
       surroundings,
-      network: async ({ slot, source }, task) => (source ? this.read({ slot, source }, task) : this.model(slot)),
-      isLoaded: (model, { slot, source }) => source !== undefined || this.models.get(slot) === model,
-      run: (model, input, steps, task) => evaluateFrame(model, input, steps, task),
-      release: ({ network }) => network.release(),
+      network: async (wanted, task) => (wanted.source ? this.read(wanted, task) : this.loaded(wanted.slot)),
+      isLoaded: (model, { slot, source }) => source !== undefined || model === (slot === 'converted' ? this.converted : this.models.get(slot)),
+      run: (model, frame, task) => (model instanceof ConvertedModel ? model.evaluate(frame, task) : evaluateFrame(model, frame, task)),
+      release: (model) => (model instanceof ConvertedModel ? model.release() : model.network.release()),
     });
   }
 
@@ -123,6 +123,7 @@ export class Session {
     return description;
   }
 
+  /** A network for one use, in no slot. */
   private async read({ slot, source }: RequestPayload<'load'>, task: Task): Promise<LoadedModel> {
     const located = await this.locate(slot, source, task);
     return this.networkOf(await openCheckpoint(located.blob, task), located, slot, task);
@@ -324,6 +325,10 @@ export class Session {
     throw new AppError('engine/no-model', 'There is no converted network.', 'Convert the ANN twin first, or open the file of a converted network.');
   }
 
+  private loaded(slot: Slot): LoadedModel | ConvertedModel {
+    return slot === 'converted' ? this.convertedModel() : this.model(slot);
+  }
+
   private model(slot: Slot): LoadedModel {
     if (slot === 'converted') {
       throw new AppError('network/invalid-settings', 'A converted network keeps no membranes to look into.', 'Look into the SNN or the ANN.');
@@ -443,28 +448,17 @@ function decodeStep(network: Network, run: NetworkRun, step: number): Candidates
 }
 
 /** One frame as an evaluation wants it: the final boxes' candidates, and what the run took. */
-async function evaluateFrame({ network, description }: LoadedModel, { values, steps: inputSteps, placement }: PreparedInput, steps: number, task: Task): Promise<FrameOutcome> {
+async function evaluateFrame({ network, description }: LoadedModel, { input: { values, steps: inputSteps, placement }, settings }: PreparedFrame, task: Task): Promise<FrameOutcome> {
+  const started = performance.now();
   const run = await network.run(
     values,
     { steps: inputSteps, ...placement.input, channels: 3 },
-    { ...trainedNeuron, mode: description.mode, steps, record: new Set(), logitsPerStep: false },
+    { ...settings, mode: description.mode, record: new Set(), logitsPerStep: false },
     task,
   );
+  const inferenceMs = performance.now() - started;
   const operations = operationCounts(network.graph, placement.input, { ...run, neuronKind: 'leaky' });
-  const { snnPj, annPj } = estimateEnergy(operations, paperConvention);
-  return { candidates: decodeStep(network, run, 0), firingRate: inputFiringRate(operations), snnPj: snnPj ?? undefined, annPj };
-}
-
-/** Mean rate of the neurons that convolutions read, weighted by the operations that they feed. */
-function inputFiringRate({ layers }: OperationCounts): number | undefined {
-  let spikes = 0;
-  let all = 0;
-  for (const { operationsPerStep, inputRates } of layers) {
-    if (!inputRates || inputRates.length === 0) continue;
-    spikes += (inputRates.reduce((sum, rate) => sum + rate, 0) / inputRates.length) * operationsPerStep;
-    all += operationsPerStep;
-  }
-  return all === 0 ? undefined : spikes / all;
+  return { candidates: decodeStep(network, run, 0), inferenceMs, ...frameCosts(operations) };
 }
 
 function layerTrace({ emits, shape, membrane, emitted }: RecordedLayer, threshold: number): LayerTrace {

@@ -11,6 +11,7 @@ import type {
   BackendChoice,
   DetectionResult,
   EnergyBreakdown,
+  EvaluatedCase,
   EventsFrame,
   LayerDescription,
   ModelDescription,
@@ -26,6 +27,7 @@ import type {
   TraceResult,
   TruthBox,
 } from '../client/types';
+import { initialEvaluate, type EvaluateState } from './evaluate';
 import { initialLearn, type LearnState } from './learn';
 
 export type { ConvertedState, EnergyState };
@@ -35,6 +37,7 @@ export type {
   BackendPreference,
   DetectionResult,
   EnergyBreakdown,
+  EvaluatedCase,
   EventsFrame,
   LayerDescription,
   ModelDescription,
@@ -167,6 +170,7 @@ export interface PlaygroundState {
   converted: ConvertedState;
   energy: EnergyState;
   trace: TraceResult | undefined;
+  evaluate: EvaluateState;
   learn: LearnState;
   /** What is under way, by what started it. */
   activities: Record<string, Activity>;
@@ -229,6 +233,7 @@ export const usePlayground = create<PlaygroundState>()(() => ({
   converted: firstConvertedState,
   energy: firstEnergyState,
   trace: undefined,
+  evaluate: initialEvaluate,
   learn: initialLearn,
   activities: {},
   messages: [],
