@@ -1,4 +1,5 @@
 import { useMemo, useRef } from 'react';
+import { agreement, stepsNeeded } from '../../base/agreement';
 import type { Box, Detection } from '../../base/geometry';
 import { matchBoxes } from '../../base/matchBoxes';
 import { placeOfCell } from '../../base/receptivePlace';
@@ -44,7 +45,6 @@ function Pane({ slot }: { slot: Slot }) {
   const name = { snn: `SNN, step ${step + 1}`, ann: 'ANN', converted: `Converted SNN, T = ${steps}` }[slot];
   return (
     <Panel title={title} className="pane">
-      {slot === 'converted' && <ConvertedSteps />}
       <Caption pane={current} count={detections.length} slot={slot} />
       <div className="pane-picture" data-testid={`pane-${slot}`} data-drop-slot={slot}>
         {source?.kind === 'events' && (
@@ -76,6 +76,7 @@ function Pane({ slot }: { slot: Slot }) {
         )}
         {slot === 'ann' && !model && pane === undefined && <TwinWanted />}
       </div>
+      {slot === 'converted' && <ConvertedSteps />}
       <BoxTable boxes={compared} slot={slot} />
     </Panel>
   );
@@ -149,9 +150,17 @@ function Caption({ pane, count, slot }: { pane: PaneResult | undefined; count: n
 /** How far the converted network is to run; the positions double, four to each doubling. */
 function ConvertedSteps() {
   const { steps, points, running } = usePlayground((state) => state.converted);
+  const ann = usePlayground((state) => state.results.ann);
   const done = points.at(-1)?.steps ?? 0;
+  const needed = useMemo(() => {
+    const [boxes] = ann?.result.detectionsPerStep ?? [];
+    return boxes && stepsNeeded(points.map((point) => ({ steps: point.steps, agreement: agreement(point.detectionsPerStep[0] ?? noDetections, boxes) })));
+  }, [points, ann]);
   return (
     <div className="pane-steps">
+      <span className="pane-caption" data-testid="steps-needed-pane">
+        {needed === undefined ? 'T needed: not yet the ANN’s boxes' : `T needed for the ANN’s boxes: ${needed}`}
+      </span>
       <SliderField
         label="Steps T"
         value={Math.max(convertedSteps.indexOf(steps), 0)}
