@@ -1,6 +1,10 @@
 import { seededRandom } from './random';
 import { softSpike, surrogateDerivative, type Surrogate } from './surrogate';
 
+/** What a spike leaves of the membrane: nothing, or what is above the threshold. EMS-YOLO is trained with the hard reset. */
+export const resetModes = ['hard', 'soft'] as const;
+export type ResetMode = (typeof resetModes)[number];
+
 /**
  * One leaky integrate-and-fire neuron over T steps, and the gradient that training sends back through it. With x the input
  * current, v the membrane, s the spike and r what is left of the membrane after a spike:
@@ -13,7 +17,7 @@ import { softSpike, surrogateDerivative, type Surrogate } from './surrogate';
  *     soft reset: r(v, s) = v − threshold · s
  *     none:       r(v, s) = v
  */
-export const resetRules = ['hard', 'soft', 'none'] as const;
+export const resetRules = [...resetModes, 'none'] as const;
 export type ResetRule = (typeof resetRules)[number];
 
 export interface NeuronSettings {

@@ -34,3 +34,9 @@ export const formatRatio = format('.3r');
 export function shorten(text: string, characters: number): string {
   return text.length > characters ? `${text.slice(0, Math.max(characters - 1, 1))}…` : text;
 }
+
+/** A share over many orders of magnitude, with three digits: "0.22", "1,510", "1.5e+9"; a dash where there is none. */
+export function formatShare(share: number | undefined): string {
+  if (share === undefined) return '–';
+  return share !== 0 && (share < 1e-3 || share >= 1e5) ? format('.2e')(share) : format(',.3~r')(share);
+}

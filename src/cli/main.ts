@@ -1,13 +1,16 @@
 import { AppError, asAppError } from '../base/errors';
+import { datasetFormats, datasetParts } from '../base/datasetOptions';
 import { representations, writableFormatIds } from '../base/eventOptions';
 import { benchCommand } from './bench';
 import { convertCommand } from './convert';
 import { detectCommand } from './detect';
+import { evaluateCommand } from './evaluate';
 import { eventsCommand } from './events';
 import { trainCommand } from './train';
 
 const commands: Record<string, (args: string[]) => Promise<void>> = {
   detect: detectCommand,
+  evaluate: evaluateCommand,
   events: eventsCommand,
   train: trainCommand,
   convert: convertCommand,
@@ -30,6 +33,9 @@ const usage = `Usage: npm run -s cli -- COMMAND ...
       share no recording.
   events bench [--megabytes 256] [--json]
       Writes large recordings and measures how fast they are read.
+  evaluate --weights W --data FOLDER [--format ${datasetFormats.join('|')}] [--part ${datasetParts.join('|')}] [--steps T]
+         [--size PX] [--mode snn|ann] [--limit N] [--json]
+      mAP by the released code's rule and by COCO's. FOLDER (or a zip) holds pictures or recordings with their labels.
   train --data FOLDER --out FOLDER [--config FILE] [--resume] [--mode snn|ann]
       Trains on a labelled set, or on what the configuration composes; writes states, a log and in the end the model.
   convert IN OUT [--mode snn|ann] [--half]

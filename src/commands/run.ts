@@ -1,7 +1,9 @@
 import { cellOfPixel } from '../base/receptivePlace';
 import { engine } from '../state/engine';
 import {
+  defaultDetection,
   setView,
+  trainedRun,
   usePlayground,
   type DetectionResult,
   type LayerDescription,
@@ -142,6 +144,19 @@ export function setRun(change: Partial<PlaygroundState['run']>): void {
     setView({ step: view.step === run.steps - 1 ? change.steps - 1 : Math.min(view.step, change.steps - 1) });
   }
   rerun();
+}
+
+/** Whether everything is as the network was trained and as boxes are shown by default. */
+export function isAsTrained({ run, detection, models }: Pick<PlaygroundState, 'run' | 'detection' | 'models'>): boolean {
+  const trained = { ...trainedRun, steps: models.snn?.steps ?? trainedRun.steps, ...defaultDetection };
+  const now: Record<string, unknown> = { ...run, ...detection };
+  return Object.entries(trained).every(([key, value]) => now[key] === value);
+}
+
+export function putBackTrained(): void {
+  const { models } = usePlayground.getState();
+  usePlayground.setState({ detection: defaultDetection });
+  setRun({ ...trainedRun, steps: models.snn?.steps ?? trainedRun.steps });
 }
 
 export function setDetection(change: Partial<PlaygroundState['detection']>): void {

@@ -2,6 +2,8 @@ import { z } from '../base/schema';
 import { backendNames } from '../base/backendName';
 import { largestBurst, maximumCalibrationFrames, maximumConvertedSteps, normalisations } from '../base/conversionOptions';
 import { energyConventionSchema } from '../base/energyConvention';
+import { datasetFormats, datasetParts, type DatasetFormat } from '../base/datasetOptions';
+import { blockKinds, deepestStack, stackKinds, stackSettingsSchema, type BlockSpectrum, type GradientProfile } from '../base/blockStacks';
 import { errorCodes } from '../base/errors';
 import type { Size } from '../base/geometry';
 import {
@@ -16,6 +18,8 @@ import {
 import type { LayerTrace } from '../base/trace';
 import type { BackendChoice } from '../tensor/backend';
 import type { EnergyBreakdown, EnergyEstimate, OperationCounts } from '../energy/energy';
+import type { Dataset, DatasetProblem } from '../evaluate/datasets/dataset';
+import type { TallyResult, WorstSample } from '../evaluate/tally';
 import type { RecordingSummary, ScanProgress } from '../input/events/recording';
 import type { TableInterpretation } from '../input/events/source';
 import type { TruthBox } from '../base/truth';
@@ -173,10 +177,42 @@ export const requestSchemas = {
   }),
   /** A whole video through a new simulated camera. */
   simulateVideo: z.object({ video: blobSchema, longSide: z.int().min(16).max(1024), settings: simulatorSettingsSchema, seed: z.int().nonnegative() }),
+  /** The gradient by depth of one drawn stack, and what theory expects of it. */
+  measureGradient: z.object({ kind: z.enum(stackKinds), settings: stackSettingsSchema, seed: z.int().nonnegative() }),
+  predictGradient: z.object({ kind: z.enum(stackKinds), settings: stackSettingsSchema }),
+  /** The Jacobian of block number `place` (from 1) of a drawn stack. */
+  measureSpectrum: z.object({ kind: z.enum(blockKinds), place: z.int().min(1).max(deepestStack), settings: stackSettingsSchema, seed: z.int().nonnegative() }),
   /** A drawn smear as a PNG. */
   draw: z.object({ seed: z.int().nonnegative() }),
   /** Estimates of energy under a convention; nothing runs for them. */
   estimateEnergy: z.object({ runs: z.array(operationCountsSchema).max(1000), convention: energyConventionSchema }),
+  /** Reads a data set's labels; the engine holds the last one under this id. */
+  openDataset: z.object({
+    id: z.string(),
+    content: z.discriminatedUnion('kind', [
+      z.object({ kind: z.literal('files'), files: z.array(z.object({ path: z.string(), blob: blobSchema })) }),
+      z.object({ kind: z.literal('zip'), name: z.string(), blob: blobSchema }),
+    ]),
+    format: z.enum(datasetFormats).optional(),
+  }),
+  /** Goes on with an evaluation for about `budgetMs`; another id begins another one. Repeat until it is `finished`. */
+  evaluate: z.object({
+    id: z.string(),
+    dataset: z.string(),
+    part: z.enum(datasetParts).optional(),
+    limit: z.int().positive().optional(),
+    /** Without a source: the network that is loaded in the slot. */
+    networks: z.array(z.object({ slot: slotSchema.exclude(['converted']), source: modelSourceSchema.optional() })).min(1).max(16),
+    /** Empty: what each network was trained with. An ANN has one pass whatever they are. */
+    steps: z.array(z.int().min(1).max(16)).max(16),
+    /** Side of the square; undefined: the network's own. */
+    inputSize: z.int().positive().max(2048).optional(),
+    budgetMs: z.number().positive(),
+  }),
+  /** A sample of the evaluation as a picture. */
+  evaluatedPicture: z.object({ id: z.string(), sample: z.int().nonnegative() }),
+  /** The detections of one case of the evaluation in COCO's format for results. */
+  evaluationDetections: z.object({ id: z.string(), case: z.int().nonnegative() }),
   memory: z.object({}),
 } as const;
 
@@ -300,6 +336,41 @@ export interface StepPictures {
   values: Float32Array;
 }
 
+export interface DatasetSummary extends Pick<Dataset, 'classNames' | 'partSizes'> {
+  id: string;
+  format: DatasetFormat;
+  samples: number;
+  /** The first of them, and how many there are. */
+  problems: readonly DatasetProblem[];
+  problemCount: number;
+}
+
+/** One network at one number of steps, over the samples so far. */
+export interface EvaluatedCase extends Omit<TallyResult, 'worst'> {
+  network: string;
+  mode: Slot;
+  steps: number;
+  /** `native`: the sensor's own size. */
+  inputSize: number | 'native';
+  /** `probe`: nobody says what the network was trained at, and this size served the first samples best. */
+  sizeChosenBy: 'request' | 'network' | 'sensor' | 'probe';
+  classNames: readonly string[];
+  matchedBy: 'name' | 'order';
+  /** Classes of the data set that the network does not know. */
+  unknownClasses: readonly string[];
+  worst: readonly (WorstSample & { title: string })[];
+}
+
+export interface EvaluationState {
+  id: string;
+  /** Samples, of all cases. */
+  done: number;
+  total: number;
+  finished: boolean;
+  dataset: DatasetSummary;
+  cases: readonly EvaluatedCase[];
+}
+
 export interface ResponseOf {
   open: BackendChoice;
   load: ModelDescription;
@@ -317,8 +388,15 @@ export interface ResponseOf {
   simulateFrame: { events: number; durationUs: number };
   simulateSketch: { events: number; durationUs: number };
   simulateVideo: { events: number; durationUs: number; frames: number; width: number; height: number };
+  measureGradient: GradientProfile;
+  predictGradient: GradientProfile;
+  measureSpectrum: BlockSpectrum;
   draw: Blob;
   estimateEnergy: readonly EnergyBreakdown[];
+  openDataset: DatasetSummary;
+  evaluate: EvaluationState;
+  evaluatedPicture: Blob;
+  evaluationDetections: Blob;
   memory: { tensors: number; bytes: number };
 }
 

@@ -10,12 +10,12 @@ import { openCheckpoint } from '../checkpoint/open';
 import type { Checkpoint, NetworkMode } from '../checkpoint/types';
 import type { Candidates } from '../detect/decode';
 import type { LetterboxPlacement } from '../detect/letterbox';
-import { estimateEnergy } from '../energy/energy';
+import { estimateEnergy, type OperationCounts } from '../energy/energy';
 import { drawSmear } from '../input/frames/smear';
 import { calibrate, conversionOfCheckpoint, type Conversion } from '../network/conversion';
 import { ConvertedNetwork } from '../network/converted';
 import type { NetworkGraph } from '../network/graph';
-import { Network, type CarriedMembranes, type NetworkRun, type RecordedLayer } from '../network/network';
+import { Network, trainedNeuron, type CarriedMembranes, type NetworkRun, type RecordedLayer } from '../network/network';
 import { parameterCount } from '../network/weights';
 import type { Backend } from '../tensor/backend';
 import type { FeatureShape } from '../tensor/operations';
@@ -34,7 +34,8 @@ import type {
 } from './protocol';
 import { ConvertedModel } from './convertedModel';
 import { decodeScales, describeBlocks, describeLayers, detectionsOf, spikesPerStep } from './describe';
-import { Frames } from './frames';
+import { Evaluations, type FrameOutcome } from './evaluation';
+import { Frames, type PreparedInput } from './frames';
 import { operationCounts } from './operationCounts';
 import { Recordings } from './recordings';
 
@@ -93,24 +94,46 @@ export class Session {
   private readonly membranes = new Map<Slot, Membranes>();
   private readonly frames: Frames;
   readonly recordings = new Recordings();
+  readonly evaluations: Evaluations<LoadedModel>;
 
   constructor(
     readonly backend: Backend,
     private readonly surroundings: Surroundings,
   ) {
     this.frames = new Frames(surroundings, this.recordings);
+    this.evaluations = new Evaluations({
+      surroundings,
+      network: async ({ slot, source }, task) => (source ? this.read({ slot, source }, task) : this.model(slot)),
+      isLoaded: (model, { slot, source }) => source !== undefined || this.models.get(slot) === model,
+      run: (model, input, steps, task) => evaluateFrame(model, input, steps, task),
+      release: ({ network }) => network.release(),
+    });
   }
 
   /** Loads a network; the one that was in the slot stays until the new one is complete. */
   async load({ slot, source }: RequestPayload<'load'>, task: Task): Promise<ModelDescription> {
-    const { blob, name, manifest } = await this.locate(slot, source, task);
-    const checkpoint = await openCheckpoint(blob, task);
+    const located = await this.locate(slot, source, task);
+    const checkpoint = await openCheckpoint(located.blob, task);
     const conversion = await conversionOfCheckpoint(checkpoint, task);
-    if (conversion) return this.loadConverted(checkpoint, conversion, { name, inputSize: manifest?.inputSize, convertedFrom: undefined }, task);
+    if (conversion) {
+      return this.loadConverted(checkpoint, conversion, { name: located.name, inputSize: located.manifest?.inputSize, convertedFrom: undefined }, task);
+    }
+    const model = await this.networkOf(checkpoint, located, slot, task);
+    const { description } = model;
+    this.unload({ slot: description.mode });
+    this.models.set(description.mode, model);
+    return description;
+  }
+
+  private async read({ slot, source }: RequestPayload<'load'>, task: Task): Promise<LoadedModel> {
+    const located = await this.locate(slot, source, task);
+    return this.networkOf(await openCheckpoint(located.blob, task), located, slot, task);
+  }
+
+  private async networkOf(checkpoint: Checkpoint, { name, manifest }: LocatedModel, slot: NetworkMode, task: Task): Promise<LoadedModel> {
     const network = await Network.load(checkpoint, this.backend.operations, task);
     // A file that says which of the two it is goes where it belongs, wherever it was dropped.
     const mode = checkpoint.mode ?? slot;
-    this.unload({ slot: mode });
     const description = {
       name,
       mode,
@@ -121,8 +144,7 @@ export class Session {
       reads: manifest?.reads,
       source: manifest?.source,
     };
-    this.models.set(mode, { network, checkpoint, description });
-    return description;
+    return { network, checkpoint, description };
   }
 
   /** Makes the converted network of the ANN twin; an earlier one stays until it is complete. */
@@ -420,6 +442,31 @@ function decodeStep(network: Network, run: NetworkRun, step: number): Candidates
       logits: perStep ? perStep.subarray(step * mean.length, (step + 1) * mean.length) : mean,
     })),
   );
+}
+
+/** One frame as an evaluation wants it: the final boxes' candidates, and what the run took. */
+async function evaluateFrame({ network, description }: LoadedModel, { values, steps: inputSteps, placement }: PreparedInput, steps: number, task: Task): Promise<FrameOutcome> {
+  const run = await network.run(
+    values,
+    { steps: inputSteps, ...placement.input, channels: 3 },
+    { ...trainedNeuron, mode: description.mode, steps, record: new Set(), logitsPerStep: false },
+    task,
+  );
+  const operations = operationCounts(network.graph, placement.input, { ...run, neuronKind: 'leaky' });
+  const { snnPj, annPj } = estimateEnergy(operations, paperConvention);
+  return { candidates: decodeStep(network, run, 0), firingRate: inputFiringRate(operations), snnPj: snnPj ?? undefined, annPj };
+}
+
+/** Mean rate of the neurons that convolutions read, weighted by the operations that they feed. */
+function inputFiringRate({ layers }: OperationCounts): number | undefined {
+  let spikes = 0;
+  let all = 0;
+  for (const { operationsPerStep, inputRates } of layers) {
+    if (!inputRates || inputRates.length === 0) continue;
+    spikes += (inputRates.reduce((sum, rate) => sum + rate, 0) / inputRates.length) * operationsPerStep;
+    all += operationsPerStep;
+  }
+  return all === 0 ? undefined : spikes / all;
 }
 
 function layerTrace({ emits, shape, membrane, emitted }: RecordedLayer, threshold: number): LayerTrace {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { resetModes } from '../base/neuron';
 import { nodeBackend } from '../../e2e/kernels';
 import { openBackend, type Backend } from './backend';
 import type { FeatureShape, Operations, Signal } from './operations';
@@ -128,7 +129,7 @@ describe.each(['wasm', 'event'] as const)('%s agrees with the reference', (name)
   });
 
   it('fires the same spikes, records the same membranes and counts them', async () => {
-    const parameters = fc.record({ decay: fc.constantFrom(0, 0.25, 0.5, 1), threshold: fc.constantFrom(0.25, 0.5, 1) });
+    const parameters = fc.record({ decay: fc.constantFrom(0, 0.25, 0.5, 1), threshold: fc.constantFrom(0.25, 0.5, 1), reset: fc.constantFrom(...resetModes) });
     await fc.assert(
       fc.asyncProperty(shaped, parameters, fc.boolean(), async ({ shape: size, values }, neuron, still) => {
         const input: FeatureShape = still ? { ...size, steps: 1 } : size;
@@ -234,6 +235,30 @@ describe.each(['wasm', 'event'] as const)('%s agrees with the reference', (name)
         expectClose(actual[1] ?? new Float32Array(), second, 1e-5);
         // What is the same at every step is pooled as ever.
         if (still) first.forEach((value, index) => expect(value).toBeCloseTo(pooled[index % pooled.length] ?? NaN, 5));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('silences neurons, and leaves the others as they are', async () => {
+    await fc.assert(
+      fc.asyncProperty(shaped, fc.integer({ min: 0, max: 1000 }), async ({ shape: size, values }, seed) => {
+        const audible = Uint8Array.from({ length: elementCount({ ...size, steps: 1 }) }, (_, index) => Number(Math.sin(seed + index * 12.9898) > 0));
+        const results = await Promise.all(
+          [reference, tested].map(async (operations) => {
+            const signal = operations.input(values, size);
+            const { spikes } = operations.leakyIntegrateAndFire(signal, size.steps, { decay: 0.25, threshold: 0.25 }, false);
+            const silenced = [operations.silence(spikes, audible), operations.silence(signal, audible)] as const;
+            const counts = operations.countSpikes(silenced[0]);
+            const arrays = await operations.read([...silenced, counts, spikes]);
+            for (const value of [signal, spikes, ...silenced, counts]) operations.release(value);
+            return arrays;
+          }),
+        );
+        const [expected, actual] = results;
+        expected?.forEach((array, index) => expectClose(actual?.[index] ?? new Float32Array(), array, 0));
+        const fired = expected?.[3] ?? new Float32Array();
+        expect(expected?.[0]).toEqual(fired.map((spike, index) => spike * (audible[index % audible.length] ?? 1)));
       }),
       { numRuns: 60 },
     );
@@ -365,6 +390,13 @@ describe('the neuron', () => {
     expect(Array.from(target)).toEqual([0, 1, 0, 1]);
   });
 
+  it('keeps what is above the threshold where the reset is soft', () => {
+    // x = 0.75, decay 0.5: v = 0.75 (spike, 0.25 above), 0.5 * 0.25 + 0.75 = 0.875 (0.375 above), 0.9375.
+    const target = new Float32Array(3);
+    leakyIntegrateInto(Float32Array.of(0.75), 1, target, { decay: 0.5, threshold: 0.5, reset: 'soft', steps: 3, emission: 'membrane' });
+    expect(Array.from(target)).toEqual([0.75, 0.875, 0.9375]);
+  });
+
   it('carries the emitted value on where it emits SiLU', async () => {
     const source = reference.input(Float32Array.of(-0.8), { steps: 1, height: 1, width: 1, channels: 1 });
     const [[first = NaN, second = NaN] = []] = await reference.read([reference.leakySilu(source, 2, neuron)]);
@@ -375,8 +407,8 @@ describe('the neuron', () => {
 
   it('is the same composed of tfjs operations', async () => {
     await fc.assert(
-      fc.asyncProperty(shaped, fc.constantFrom<Emission>('spikes', 'membrane', 'silu'), async ({ shape: size, values }, emission) => {
-        const attributes = { ...neuron, steps: size.steps, emission };
+      fc.asyncProperty(shaped, fc.constantFrom<Emission>('spikes', 'membrane', 'silu'), fc.constantFrom(...resetModes), async ({ shape: size, values }, emission, reset) => {
+        const attributes = { ...neuron, reset, steps: size.steps, emission };
         const expected = new Float32Array(values.length);
         leakyIntegrateInto(values, size.steps, expected, attributes);
         const input = tf.tensor4d(values, [size.steps, size.height, size.width, size.channels]);

@@ -1,4 +1,5 @@
 import type { BackendName } from '../base/backendName';
+import type { ResetMode } from '../base/neuron';
 
 /**
  * The dozen operations that EMS-YOLO is written in. The network knows only this interface; each implementation keeps
@@ -59,12 +60,14 @@ export interface ConvolutionWeights extends ConvolutionGeometry {
 export type LayerClock = (layer: string, durationMs: number) => void;
 export const neuronsOnClock = 'neurons';
 
-/** The iterative LIF neuron with hard reset (paper, equations 2 and 3). */
+/** The iterative LIF neuron (paper, equations 2 and 3; its reset is the hard one). */
 export interface NeuronParameters {
   /** Share of the membrane that is left after one step, in [0, 1]. */
   decay: number;
   /** A neuron spikes when its membrane is above this, strictly. */
   threshold: number;
+  /** What a spike leaves of the membrane: nothing (`hard`, also where it is not said), or what is above the threshold (`soft`). */
+  reset?: ResetMode;
 }
 
 /** The integrate-and-fire neuron with reset by subtraction, for networks that are converted from an ANN. */
@@ -74,6 +77,9 @@ export interface IntegrateAndFireParameters {
   /** How many spikes a neuron may fire within one step, 1 or more (burst spikes). */
   maximumSpikes: number;
 }
+
+/** For every place of a layer `[height, width, channels]`, 0 where what it emits is taken away, else 1. */
+export type Audible = Uint8Array;
 
 export interface Operations {
   readonly backend: BackendName;
@@ -88,7 +94,8 @@ export interface Operations {
 
   /**
    * Runs the LIF neuron over `steps`: `v[0] = x[0]`, `v[t] = decay * v[t-1] * (1 - s[t-1]) + x[t]`,
-   * `s[t] = v[t] > threshold`. An input of one step is read again at every step.
+   * `s[t] = v[t] > threshold`; with soft reset `v[t] = decay * (v[t-1] - threshold * s[t-1]) + x[t]`. An input of one step is read again
+   * at every step.
    * @param record also return the membranes `v`.
    */
   leakyIntegrateAndFire(
@@ -104,8 +111,8 @@ export interface Operations {
    */
   leakySilu(input: Signal, steps: number, parameters: NeuronParameters): Signal;
   /**
-   * What is left of each membrane after the last step, one step long: `decay * v * (1 - s)` for the LIF neuron, given its
-   * membranes; `decay * s * (1 - s)` for SiLU, given what it emitted. For runs that go on where another ended.
+   * What is left of each membrane after the last step, one step long: `decay * v * (1 - s)` (soft: `decay * (v - threshold * s)`) for the
+   * LIF neuron, given its membranes; `decay * s * (1 - s)` for SiLU, given what it emitted. For runs that go on where another ended.
    */
   carryOver(last: Signal, neuron: 'lif' | 'silu', parameters: NeuronParameters): Signal;
   /** The input current with what an earlier run left (one step) added to the first of `steps` steps. */
@@ -123,6 +130,8 @@ export interface Operations {
     before: Signal,
   ): { spikes: Spikes; after: Signal };
   relu(input: Signal): Signal;
+  /** The same at every step where `audible` has a 1, and 0 elsewhere. */
+  silence<V extends Signal | Spikes>(value: V, audible: Audible): V;
 
   /** Kernel and stride `size`, no padding; a rest at the right and below is dropped. */
   maxPool(input: Signal, size: number): Signal;

@@ -9,7 +9,7 @@ import { EventPicture } from '../../charts/EventPicture';
 import { formatEnergy } from '../../charts/format';
 import { convertedSteps, resumeConverted, setConvertedSteps } from '../../commands/converted';
 import { truthInWindow } from '../../commands/recordings';
-import { openFiles } from '../../commands/sources';
+import { openFiles } from '../../commands/files';
 import { setView, usePlayground, type EventsSource, type PaneResult, type Slot } from '../../state/store';
 import { Button, Panel, SliderField } from '../../ui/controls';
 import './detections.css';

@@ -26,10 +26,12 @@ export interface TrainingKernels {
     kernel: number, stride: number, padding: number, gradient: number, height: number, width: number, outputs: number,
     border: number, surrounded: number, starts: number, entries: number, entriesCapacity: number, target: number,
   ): void;
-  integrate(source: number, sourceStepBytes: number, values: number, steps: number, decay: number, threshold: number, membrane: number): void;
+  integrate(
+    source: number, sourceStepBytes: number, values: number, steps: number, decay: number, threshold: number, softReset: number, membrane: number,
+  ): void;
   addIntegrateGradient(
     membrane: number, gradient: number, penalty: number, values: number, steps: number, decay: number, threshold: number,
-    kind: number, width: number, target: number, targetStepBytes: number,
+    softReset: number, kind: number, width: number, target: number, targetStepBytes: number,
   ): void;
   integrateSilu(
     source: number, sourceStepBytes: number, values: number, steps: number, decay: number, membrane: number, emitted: number,

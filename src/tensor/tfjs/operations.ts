@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { BackendName } from '../../base/backendName';
 import type {
+  Audible,
   Convolution,
   ConvolutionWeights,
   FeatureShape,
@@ -82,10 +83,11 @@ export class TfjsOperations implements Operations {
     return signal(this.integrate(tensorOf(input), { ...parameters, steps, emission: 'silu' }));
   }
 
-  carryOver(last: Signal, neuron: 'lif' | 'silu', { decay, threshold }: NeuronParameters): Signal {
+  carryOver(last: Signal, neuron: 'lif' | 'silu', { decay, threshold, reset }: NeuronParameters): Signal {
     return signal(
       tf.tidy(() => {
         const v = tensorOf(last).slice([last.shape.steps - 1, 0, 0, 0], [1, -1, -1, -1]);
+        if (neuron === 'lif' && reset === 'soft') return v.sub<tf.Tensor4D>(v.greater(threshold).cast<tf.Tensor4D>('float32').mul(threshold)).mul(decay);
         const left = neuron === 'silu' ? tf.sub(1, v) : v.lessEqual(threshold).cast('float32');
         return v.mul<tf.Tensor4D>(decay).mul(left);
       }),
@@ -115,6 +117,12 @@ export class TfjsOperations implements Operations {
 
   relu(input: Signal): Signal {
     return signal(tf.relu(tensorOf(input)));
+  }
+
+  silence<V extends Signal | Spikes>(value: V, audible: Audible): V {
+    const { height, width, channels } = value.shape;
+    const tensor = tf.tidy(() => tensorOf(value).mul<tf.Tensor4D>(tf.tensor4d(Float32Array.from(audible), [1, height, width, channels])));
+    return { ...value, tensor };
   }
 
   maxPool(input: Signal, size: number): Signal {

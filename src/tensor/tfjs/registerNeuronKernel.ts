@@ -51,7 +51,7 @@ export function registerOnWebgpu(): void {
       const shape = outputShape(input, attributes);
       const neurons = tf.util.sizeFromShape(shape.slice(1));
       return (backend as WebGPUBackend).runWebGPUProgram(
-        new LifProgram(shape, attributes.emission),
+        new LifProgram(shape, attributes.emission, attributes.reset ?? 'hard'),
         [input],
         'float32',
         [
