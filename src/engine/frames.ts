@@ -17,6 +17,12 @@ export interface PreparedInput {
 /** A checkpoint without a manifest does not say what it was trained at: the released networks' size for pictures, and for Gen1. */
 const defaultInputSize = { picture: 640, events: 320 };
 
+/** What of a model decides how its input is made. */
+export type InputOf = Pick<ModelDescription, 'mode' | 'inputSize'> & {
+  /** Sides that it takes and no others. */
+  fixedInput?: Size;
+};
+
 /** Turns frames of every kind into the network's input. */
 export class Frames {
   private picture: { id: string; picture: Picture } | undefined;
@@ -26,19 +32,19 @@ export class Frames {
     private readonly recordings: Recordings,
   ) {}
 
-  async prepare(frame: Frame, settings: RunSettings, model: ModelDescription, task: Task): Promise<PreparedInput> {
+  async prepare(frame: Frame, settings: RunSettings, model: InputOf, task: Task): Promise<PreparedInput> {
     return 'recording' in frame ? this.prepareEvents(frame, settings, model, task) : this.preparePicture(frame, settings, model, task);
   }
 
-  private async preparePicture(frame: PictureFrame, settings: RunSettings, model: ModelDescription, task: Task): Promise<PreparedInput> {
+  private async preparePicture(frame: PictureFrame, settings: RunSettings, model: InputOf, task: Task): Promise<PreparedInput> {
     const picture = await this.decode(frame);
     throwIfCancelled(task.signal);
-    const placement = placeInto(picture, inputSizeFor(picture, settings, model.inputSize ?? defaultInputSize.picture));
+    const placement = placeInto(picture, model.fixedInput ?? inputSizeFor(picture, settings, model.inputSize ?? defaultInputSize.picture));
     return { values: letterbox(picture, placement), steps: 1, placement };
   }
 
   /** The ANN twin has one pass, and so reads the whole window painted as one picture; so does the network converted from it. */
-  private async prepareEvents(frame: EventsFrame, settings: RunSettings, model: ModelDescription, task: Task): Promise<PreparedInput> {
+  private async prepareEvents(frame: EventsFrame, settings: RunSettings, model: InputOf, task: Task): Promise<PreparedInput> {
     const { fromUs, windowUs, representation } = frame;
     const { sensor, events } = await this.recordings.window(
       frame.recording,
@@ -46,7 +52,7 @@ export class Frames {
       task,
     );
     const painted = paintSteps(events, sensor, { fromUs, windowUs, steps: model.mode === 'snn' ? settings.steps : 1, representation });
-    const input = inputSizeFor(sensor, settings, model.inputSize ?? defaultInputSize.events);
+    const input = model.fixedInput ?? inputSizeFor(sensor, settings, model.inputSize ?? defaultInputSize.events);
     const placement = frame.fit === 'stretch' ? stretchInto(sensor, input) : placeInto(sensor, input);
     const area = sensor.width * sensor.height * 3;
     const steps = painted.length / area;

@@ -3,6 +3,8 @@ import type { Picture } from '../base/picture';
 import type { Task } from '../base/progress';
 import { fetchKernels } from '../tensor/event/kernelsFile';
 import { wasmFiles } from '../tensor/wasmFiles';
+import onnxRuntimeAddress from 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url';
+import type { OnnxRuntime } from './bench/contestants';
 import { MessageHandler } from './messages';
 import type { Surroundings } from './session';
 import { decodeVideo } from './video';
@@ -12,7 +14,7 @@ import { decodeVideo } from './video';
 /** Larger pictures are refused: their pixels alone would take 400 MB. */
 const maximumPixels = 100_000_000;
 
-const surroundings: Surroundings = { readModelFile, decodePicture, encodePicture, decodeVideo };
+const surroundings: Surroundings = { readModelFile, decodePicture, encodePicture, decodeVideo, openOnnxRuntime };
 
 // Addresses are relative to the page's root, wherever a static host puts it.
 const modelsAddress = new URL(`${import.meta.env.BASE_URL}models/`, self.location.origin);
@@ -20,6 +22,18 @@ const modelsAddress = new URL(`${import.meta.env.BASE_URL}models/`, self.locatio
 const handler = new MessageHandler(surroundings, { wasmPaths: wasmFiles, eventKernels: fetchKernels }, (message, transfer) => self.postMessage(message, { transfer }));
 
 self.addEventListener('message', (event: MessageEvent<unknown>) => handler.receive(event.data));
+
+/** Some 14 MB, fetched from this site when the first ONNX network is opened. One thread, as everywhere (decision 0005). */
+async function openOnnxRuntime(): Promise<OnnxRuntime> {
+  try {
+    const { env, InferenceSession, Tensor } = await import('onnxruntime-web/wasm');
+    env.wasm.numThreads = 1;
+    env.wasm.wasmPaths = { wasm: onnxRuntimeAddress };
+    return { InferenceSession, Tensor };
+  } catch (cause) {
+    throw new AppError('fetch/offline', 'The ONNX runtime could not be fetched from the page’s own server.', 'Check the connection, then open the file again.', cause);
+  }
+}
 
 async function readModelFile(path: string, task: Task, version?: string): Promise<Blob> {
   const address = new URL(path, modelsAddress);

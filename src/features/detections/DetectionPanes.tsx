@@ -41,7 +41,7 @@ function Pane({ slot }: { slot: Slot }) {
   const detections = current ? boxesAt(current, slot === 'snn' ? step : 0) : noDetections;
   const compared = useBoxesWithTruth(detections, current !== undefined);
   const steps = pane?.result.steps ?? '…';
-  const title = { snn: `SNN (T = ${steps})`, ann: 'ANN baseline (one pass)', converted: `Converted SNN (T = ${steps})` }[slot];
+  const title = { snn: `SNN (T = ${steps})`, ann: model?.head === undefined ? 'ANN baseline (one pass)' : `${model.name} (${model.head})`, converted: `Converted SNN (T = ${steps})` }[slot];
   const name = { snn: `SNN, step ${step + 1}`, ann: 'ANN', converted: `Converted SNN, T = ${steps}` }[slot];
   return (
     <Panel title={title} className="pane">
@@ -136,7 +136,7 @@ function Caption({ pane, count, slot }: { pane: PaneResult | undefined; count: n
       </span>
       {' · '}
       <span>{count} boxes</span>
-      {picojoules !== null && (
+      {picojoules !== null && picojoules > 0 && (
         <>
           {' · '}
           <span title={`Estimate for neuromorphic hardware, not this device. ${energy.convention}.`}>{formatEnergy(picojoules)} est.</span>
@@ -183,15 +183,18 @@ function TwinWanted() {
   const input = useRef<HTMLInputElement>(null);
   return (
     <div className="pane-empty">
-      <p>No ANN twin is loaded. It is a checkpoint of the same rows, trained with ReLU in place of every neuron.</p>
-      <Button onPress={() => input.current?.click()}>Open an ANN checkpoint…</Button>
+      <p>
+        No ANN twin is loaded. It is a checkpoint of the same rows, trained with ReLU in place of every neuron; any YOLO detector exported to ONNX can
+        take its place.
+      </p>
+      <Button onPress={() => input.current?.click()}>Open an ANN…</Button>
       <input
         ref={input}
         type="file"
         className="visually-hidden"
         tabIndex={-1}
-        aria-label="Open an ANN checkpoint"
-        accept=".pt,.pth,.safetensors"
+        aria-label="Open an ANN"
+        accept=".pt,.pth,.safetensors,.onnx"
         onChange={(event) => {
           const [file] = event.target.files ?? [];
           event.target.value = '';
