@@ -17,10 +17,10 @@ import { usePlayground, type PanelName } from '../state/store';
 import { Messages } from './Messages';
 import { pages } from './pages';
 
-const ComparePanel = lazy(() => import('../features/compare/ComparePanel').then(({ ComparePanel: panel }) => ({ default: panel })));
-const EnergyPanel = lazy(() => import('../features/energy/EnergyPanel').then(({ EnergyPanel: panel }) => ({ default: panel })));
 const HelpDialog = lazy(() => import('./HelpDialog'));
 const CommandPalette = lazy(() => import('./CommandPalette'));
+const ComparePanel = lazy(() => import('../features/compare/ComparePanel').then(({ ComparePanel: panel }) => ({ default: panel })));
+const EnergyPanel = lazy(() => import('../features/energy/EnergyPanel').then(({ EnergyPanel: panel }) => ({ default: panel })));
 
 /** The shell: what stays while pages change. */
 export function App() {

@@ -1,9 +1,9 @@
 import { z } from '../base/schema';
 import { drawnPictures, showPicture } from './sources';
 import { startEngine } from './models';
+import { applyShared, applyView, firstView, followAddress, readAddress } from './shared';
 import { startConverted } from './converted';
 import { startEnergy } from './energy';
-import { applyShared, applyView, firstView, followAddress, readAddress } from './shared';
 import { startTheme } from './theme';
 import { detectionResultSchema, usePlayground } from '../state/store';
 

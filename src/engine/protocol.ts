@@ -355,8 +355,8 @@ export interface EvaluatedCase extends Omit<TallyResult, 'worst'> {
   steps: number;
   /** `native`: the sensor's own size. */
   inputSize: number | 'native';
-  /** `probe`: nobody says what the network was trained at, and this size served the first samples best. */
-  sizeChosenBy: 'request' | 'network' | 'sensor' | 'probe';
+  /** `assumption`: nobody says what the network was trained at; its number of parameters decided. */
+  sizeChosenBy: 'request' | 'network' | 'sensor' | 'assumption';
   classNames: readonly string[];
   matchedBy: 'name' | 'order';
   /** Classes of the data set that the network does not know. */
