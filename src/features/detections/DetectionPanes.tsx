@@ -162,7 +162,7 @@ function ConvertedSteps() {
         {needed === undefined ? 'T needed: not yet the ANN’s boxes' : `T needed for the ANN’s boxes: ${needed}`}
       </span>
       <SliderField
-        label="Steps T"
+        label="Converted, steps T"
         value={Math.max(convertedSteps.indexOf(steps), 0)}
         minimum={0}
         maximum={convertedSteps.length - 1}
