@@ -158,7 +158,7 @@ const serviceWorker = VitePWA({
     ignoreURLParametersMatching: [/^[0-9a-f]{64}$/],
     // tfjs asks for the address of its multi-threaded program but, without blob workers, never fetches it.
     // What reads HDF5 is large and rarely used: it is stored when it is first fetched.
-    globIgnores: ['**/*-threaded-simd-*.wasm', '**/hdf5_util-*.js'],
+    globIgnores: ['**/*-threaded-simd-*.wasm', '**/ort-wasm-*', '**/hdf5_util-*.js'],
     maximumFileSizeToCacheInBytes: 20 * megabyte,
     cleanupOutdatedCaches: true,
     navigateFallback: 'index.html',

@@ -76,8 +76,12 @@ function DetectPage() {
             </Shown>
           </div>
           <Suspense>
-            <ComparePanel />
-            <EnergyPanel />
+            <Shown name="compare">
+              <ComparePanel />
+            </Shown>
+            <Shown name="energy">
+              <EnergyPanel />
+            </Shown>
           </Suspense>
         </div>
         <div className="detect-right">

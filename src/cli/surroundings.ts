@@ -18,6 +18,7 @@ export const nodeSurroundings: Surroundings = {
   decodePicture: async (image) => decodePicture(new Uint8Array(await image.arrayBuffer())),
   encodePicture: async ({ width, height, data }) =>
     new Blob([new Uint8Array(await sharp(data, { raw: { width, height, channels: 3 } }).png().toBuffer())], { type: 'image/png' }),
+  openOnnxRuntime: () => import('onnxruntime-web'),
   decodeVideo: () => {
     throw new AppError('input/unsupported', 'Videos are decoded by a browser only.', 'Open the video on the page.');
   },

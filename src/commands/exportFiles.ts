@@ -3,6 +3,7 @@ import { csvFile } from '../base/csv';
 import type { Detection } from '../base/geometry';
 import { npyFile } from '../base/npy';
 import { usePlayground, type PaneResult, type Slot, type TraceResult } from '../state/store';
+import { energyCsv } from './energyCsv';
 import { saveFile } from './saveFile';
 import { tellError } from './work';
 
@@ -112,13 +113,13 @@ export function saveRates(): void {
   saveFile(csvFile(header, rows), `${stem()}-rates.csv`);
 }
 
-export function saveEnergy(): void {
-  const pane = usePlayground.getState().results.snn;
-  if (!pane) return missing('the SNN has not run', 'Choose a picture and a model first.');
-  const { energy, steps } = pane.result;
-  const rows = [[energy.convention, steps, energy.acOpsPerStep, energy.macOpsPerStep, energy.snnPj ?? undefined, energy.annPj]];
-  const header = ['convention (an estimate for neuromorphic hardware)', 'steps', 'AC operations per step', 'MAC operations per step', 'SNN pJ', 'ANN pJ'];
-  saveFile(csvFile(header, rows), `${stem()}-energy.csv`);
+/** Of the SNN or of the converted network, layer by layer, under the convention that is chosen on the page. */
+export function saveEnergy(network: 'snn' | 'converted'): void {
+  const { results, energy } = usePlayground.getState();
+  const result = results[network]?.result;
+  const estimate = energy.estimates[network];
+  if (!result || !estimate) return missing('this network has not run', 'Choose a picture and a model first.');
+  saveFile(energyCsv(result, estimate.chosen), `${stem()}-energy-${network}.csv`);
 }
 
 function chosenTrace(): TraceResult | undefined {

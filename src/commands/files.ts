@@ -69,7 +69,7 @@ async function kindOf(file: File): Promise<FileKind> {
   if (/\.json$/i.test(file.name)) return 'settings';
   if (/_bbox\.npy$|\.xml$/i.test(file.name)) return 'labels';
   if (/\.(mp4|m4v|mov|webm|mkv)$/i.test(file.name) || file.type.startsWith('video/')) return 'video';
-  if (/\.(pt|pth|safetensors)$/i.test(file.name)) return 'checkpoint';
+  if (/\.(pt|pth|safetensors|onnx)$/i.test(file.name)) return 'checkpoint';
   if (/\.txt$/i.test(file.name) && (await isYolo(file))) return 'labels';
   if (await underWay('identify', 'Looking at the file', (task) => engine.request('identify', { name: file.name, blob: file }, task))) return 'recording';
   return (await isZip(file)) || !recordingNames.test(file.name) ? 'checkpoint' : 'recording';

@@ -23,6 +23,7 @@ const surroundings: Surroundings = {
     return drawSmear(seed);
   },
   encodePicture: ({ width, height, data }) => Promise.resolve(new Blob([`${width}x${height} `, new Uint8Array(data)])),
+  openOnnxRuntime: () => import('onnxruntime-web'),
   decodeVideo: () => {
     throw new Error('These tests decode no video.');
   },

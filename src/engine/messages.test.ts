@@ -13,7 +13,8 @@ function setUp(backend: Partial<Backend> = {}) {
     readModelFile: () => new Promise((resolve) => (release = resolve)),
     decodePicture: () => Promise.reject(new Error('no picture')),
     encodePicture: () => Promise.resolve(new Blob(['picture'])),
-    decodeVideo: () => {
+    openOnnxRuntime: () => import('onnxruntime-web'),
+  decodeVideo: () => {
       throw new Error('no video');
     },
   };

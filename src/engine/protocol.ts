@@ -262,8 +262,11 @@ export interface ModelDescription {
   mode: Slot;
   /** The ANN twin that it was converted from since the page was opened; undefined for everything that comes from a file. */
   convertedFrom: string | undefined;
+  /** Of a detector that is no EMS-YOLO: "YOLOv8 head, ONNX". */
+  head: string | undefined;
   classNames: readonly string[];
-  parameters: number;
+  /** Undefined where nobody counts. */
+  parameters: number | undefined;
   neuronLayers: number;
   /** What its manifest says; a bare checkpoint does not know. */
   inputSize: number | undefined;

@@ -15,6 +15,7 @@ const surroundings: Surroundings = {
   decodePicture: () => Promise.reject(new Error('There are no pictures in these tests.')),
   encodePicture: () => Promise.reject(new Error('There are no pictures in these tests.')),
   // Two grey frames of 4 x 2 pixels, a twentieth of a second apart.
+  openOnnxRuntime: () => import('onnxruntime-web'),
   decodeVideo: async function* () {
     for (const [index, grey] of [50, 200].entries()) {
       yield await Promise.resolve({ luminance: new Uint8Array(8).fill(grey), width: 4, height: 2, timeUs: index * 50_000, share: (index + 1) / 2 });

@@ -18,6 +18,7 @@ const surroundings: Surroundings = {
   readModelFile: (path) => openAsBlob(resolve(models, path)),
   decodePicture: () => Promise.reject(new Error('The pictures of these tests are decoded already.')),
   encodePicture: ({ data }) => Promise.resolve(new Blob([new Uint8Array(data)])),
+  openOnnxRuntime: () => import('onnxruntime-web'),
   decodeVideo: () => {
     throw new Error('These tests decode no video.');
   },

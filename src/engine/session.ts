@@ -6,6 +6,7 @@ import type { Picture } from '../base/picture';
 import { throwIfCancelled, type Task } from '../base/progress';
 import type { LayerTrace } from '../base/trace';
 import { parseManifest, verifySha256, type Manifest } from '../checkpoint/manifest';
+import { looksLikeOnnx } from '../checkpoint/onnxMetadata';
 import { openCheckpoint } from '../checkpoint/open';
 import type { Checkpoint, NetworkMode } from '../checkpoint/types';
 import type { Candidates } from '../detect/decode';
@@ -32,10 +33,12 @@ import type {
   StepPictures,
   TraceResult,
 } from './protocol';
+import type { OnnxRuntime } from './bench/contestants';
 import { ConvertedModel } from './convertedModel';
 import { decodeScales, describeBlocks, describeLayers, detectionsOf, spikesPerStep } from './describe';
 import { Evaluations, type FrameOutcome, type PreparedFrame } from './evaluation';
 import { Frames } from './frames';
+import { OnnxDetector } from './onnxDetector';
 import { frameCosts, operationCounts } from './operationCounts';
 import { Recordings } from './recordings';
 
@@ -47,6 +50,8 @@ export interface Surroundings {
   decodePicture(image: Blob): Promise<Picture>;
   /** As a PNG. */
   encodePicture(picture: Picture): Promise<Blob>;
+  /** Loaded when it is first needed. */
+  openOnnxRuntime(): Promise<OnnxRuntime>;
   /** Every frame of a video in order, scaled to `longSide`. @throws AppError `input/unreadable`, `input/unsupported` */
   decodeVideo(video: Blob, longSide: number, task: Task): AsyncIterable<VideoFrameLuminance>;
 }
@@ -90,6 +95,8 @@ interface Membranes {
 export class Session {
   private readonly models = new Map<Slot, LoadedModel>();
   private converted: ConvertedModel | undefined;
+  /** In the place of the ANN twin. */
+  private detector: OnnxDetector | undefined;
   private readonly finished = new Map<Slot, FinishedRun>();
   private readonly membranes = new Map<Slot, Membranes>();
   private readonly frames: Frames;
@@ -113,14 +120,25 @@ export class Session {
   /** Loads a network; the one that was in the slot stays until the new one is complete. */
   async load({ slot, source }: RequestPayload<'load'>, task: Task): Promise<ModelDescription> {
     const located = await this.locate(slot, source, task);
+    if (looksLikeOnnx(new Uint8Array(await located.blob.slice(0, 16).arrayBuffer()))) return this.loadOnnx(located, task);
     const checkpoint = await openCheckpoint(located.blob, task);
     const conversion = await conversionOfCheckpoint(checkpoint, task);
-    if (conversion) return this.loadConverted(checkpoint, conversion, { name: located.name, inputSize: located.manifest?.inputSize, convertedFrom: undefined }, task);
+    if (conversion) {
+      return this.loadConverted(checkpoint, conversion, { name: located.name, inputSize: located.manifest?.inputSize, convertedFrom: undefined }, task);
+    }
     const model = await this.networkOf(checkpoint, located, slot, task);
     const { description } = model;
     this.unload({ slot: description.mode });
     this.models.set(description.mode, model);
     return description;
+  }
+
+  /** Only the ANN has a place for a detector that is no EMS-YOLO. */
+  private async loadOnnx({ blob, name }: LocatedModel, task: Task): Promise<ModelDescription> {
+    const detector = await OnnxDetector.load(blob, name, () => this.surroundings.openOnnxRuntime(), this.backend, task);
+    this.unload({ slot: 'ann' });
+    this.detector = detector;
+    return detector.description;
   }
 
   /** A network for one use, in no slot. */
@@ -137,6 +155,7 @@ export class Session {
       name,
       mode,
       convertedFrom: undefined,
+      head: undefined,
       ...countsOf(network.graph),
       inputSize: manifest?.inputSize,
       steps: manifest?.steps,
@@ -175,6 +194,7 @@ export class Session {
       name,
       mode: 'converted',
       convertedFrom,
+      head: undefined,
       ...countsOf(network.graph),
       inputSize,
       steps: defaultConvertedSteps,
@@ -191,6 +211,10 @@ export class Session {
       this.converted = undefined;
       return undefined;
     }
+    if (slot === 'ann') {
+      void this.detector?.release();
+      this.detector = undefined;
+    }
     this.forgetMembranes(slot);
     this.models.get(slot)?.network.release();
     this.models.delete(slot);
@@ -203,6 +227,7 @@ export class Session {
       const model = this.convertedModel();
       return model.detect(request, () => this.frames.prepare(request.frame, request.settings, model.description, task), task);
     }
+    if (request.slot === 'ann' && this.detector) return this.detectWith(this.detector, request, task);
     const { network, description } = this.model(request.slot);
     const { run, placement, preprocessMs, inferenceMs } = await this.runOnce(request, task);
     const started = performance.now();
@@ -227,6 +252,12 @@ export class Session {
       energy: estimateEnergy(operations, paperConvention),
       timing: { preprocessMs, inferenceMs, postprocessMs: performance.now() - started },
     };
+  }
+
+  private async detectWith(detector: OnnxDetector, request: RequestPayload<'detect'>, task: Task): Promise<DetectionResult> {
+    const started = performance.now();
+    const prepared = await this.frames.prepare(request.frame, request.settings, { ...detector.description, fixedInput: detector.input }, task);
+    return detector.detect(request, prepared, performance.now() - started);
   }
 
   /** Membranes and emissions of one neuron layer at all steps. */
@@ -332,6 +363,9 @@ export class Session {
   private model(slot: Slot): LoadedModel {
     if (slot === 'converted') {
       throw new AppError('network/invalid-settings', 'A converted network keeps no membranes to look into.', 'Look into the SNN or the ANN.');
+    }
+    if (slot === 'ann' && this.detector) {
+      throw new AppError('engine/no-model', 'An ONNX network is in the ANN’s place, and only its boxes are known.', 'Load the ANN twin of this network.');
     }
     const model = this.models.get(slot);
     if (model) return model;

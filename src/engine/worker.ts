@@ -2,12 +2,13 @@ import { fetchKernels } from '../tensor/event/kernelsFile';
 import { wasmFiles } from '../tensor/wasmFiles';
 import { MessageHandler } from './messages';
 import { decodePicture, encodePicture, readModelFile } from './pageFiles';
+import { openOnnxRuntime } from './pageOnnxRuntime';
 import { decodeVideo } from './video';
 
 /** The engine in a page: a dedicated worker, so that the page stays free. */
 
 const handler = new MessageHandler(
-  { readModelFile, decodePicture, encodePicture, decodeVideo },
+  { readModelFile, decodePicture, encodePicture, decodeVideo, openOnnxRuntime },
   { wasmPaths: wasmFiles, eventKernels: fetchKernels },
   (message, transfer) => self.postMessage(message, { transfer }),
 );

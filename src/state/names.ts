@@ -15,6 +15,8 @@ export const panelTitles = {
   explain: 'Why is this box there',
   difference: 'SNN against ANN',
   histogram: 'Membrane histogram',
+  compare: 'Trained against converted',
+  energy: 'Energy per layer',
 } as const;
 export type PanelName = keyof typeof panelTitles;
 export const hideablePanels = Object.keys(panelTitles) as [PanelName, ...PanelName[]];

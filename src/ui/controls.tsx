@@ -102,7 +102,8 @@ export function SliderField({ label, value, minimum, maximum, step, format, text
       <Label className="field-label">{label}</Label>
       <SliderOutput className="slider-output">{({ defaultChildren }) => text ?? defaultChildren}</SliderOutput>
       <SliderTrack className="slider-track">
-        <SliderThumb className="slider-thumb" />
+        {/* Its value, which is read out, is only a position where a text says what it means. */}
+        <SliderThumb className="slider-thumb" aria-label={text} />
       </SliderTrack>
     </Slider>
   );

@@ -1,4 +1,5 @@
 import { useMemo, useRef } from 'react';
+import { agreement, stepsNeeded } from '../../base/agreement';
 import type { Box, Detection } from '../../base/geometry';
 import { matchBoxes } from '../../base/matchBoxes';
 import { placeOfCell } from '../../base/receptivePlace';
@@ -40,11 +41,10 @@ function Pane({ slot }: { slot: Slot }) {
   const detections = current ? boxesAt(current, slot === 'snn' ? step : 0) : noDetections;
   const compared = useBoxesWithTruth(detections, current !== undefined);
   const steps = pane?.result.steps ?? '…';
-  const title = { snn: `SNN (T = ${steps})`, ann: 'ANN baseline (one pass)', converted: `Converted SNN (T = ${steps})` }[slot];
+  const title = { snn: `SNN (T = ${steps})`, ann: model?.head === undefined ? 'ANN baseline (one pass)' : `${model.name} (${model.head})`, converted: `Converted SNN (T = ${steps})` }[slot];
   const name = { snn: `SNN, step ${step + 1}`, ann: 'ANN', converted: `Converted SNN, T = ${steps}` }[slot];
   return (
     <Panel title={title} className="pane">
-      {slot === 'converted' && <ConvertedSteps />}
       <Caption pane={current} count={detections.length} slot={slot} />
       <div className="pane-picture" data-testid={`pane-${slot}`} data-drop-slot={slot}>
         {source?.kind === 'events' && (
@@ -76,6 +76,7 @@ function Pane({ slot }: { slot: Slot }) {
         )}
         {slot === 'ann' && !model && pane === undefined && <TwinWanted />}
       </div>
+      {slot === 'converted' && <ConvertedSteps />}
       <BoxTable boxes={compared} slot={slot} />
     </Panel>
   );
@@ -135,7 +136,7 @@ function Caption({ pane, count, slot }: { pane: PaneResult | undefined; count: n
       </span>
       {' · '}
       <span>{count} boxes</span>
-      {picojoules !== null && (
+      {picojoules !== null && picojoules > 0 && (
         <>
           {' · '}
           <span title={`Estimate for neuromorphic hardware, not this device. ${energy.convention}.`}>{formatEnergy(picojoules)} est.</span>
@@ -149,11 +150,19 @@ function Caption({ pane, count, slot }: { pane: PaneResult | undefined; count: n
 /** How far the converted network is to run; the positions double, four to each doubling. */
 function ConvertedSteps() {
   const { steps, points, running } = usePlayground((state) => state.converted);
+  const ann = usePlayground((state) => state.results.ann);
   const done = points.at(-1)?.steps ?? 0;
+  const needed = useMemo(() => {
+    const [boxes] = ann?.result.detectionsPerStep ?? [];
+    return boxes && stepsNeeded(points.map((point) => ({ steps: point.steps, agreement: agreement(point.detectionsPerStep[0] ?? noDetections, boxes) })));
+  }, [points, ann]);
   return (
     <div className="pane-steps">
+      <span className="pane-caption" data-testid="steps-needed-pane">
+        {needed === undefined ? 'T needed: not yet the ANN’s boxes' : `T needed for the ANN’s boxes: ${needed}`}
+      </span>
       <SliderField
-        label="Steps T"
+        label="Converted, steps T"
         value={Math.max(convertedSteps.indexOf(steps), 0)}
         minimum={0}
         maximum={convertedSteps.length - 1}
@@ -174,15 +183,18 @@ function TwinWanted() {
   const input = useRef<HTMLInputElement>(null);
   return (
     <div className="pane-empty">
-      <p>No ANN twin is loaded. It is a checkpoint of the same rows, trained with ReLU in place of every neuron.</p>
-      <Button onPress={() => input.current?.click()}>Open an ANN checkpoint…</Button>
+      <p>
+        No ANN twin is loaded. It is a checkpoint of the same rows, trained with ReLU in place of every neuron; any YOLO detector exported to ONNX can
+        take its place.
+      </p>
+      <Button onPress={() => input.current?.click()}>Open an ANN…</Button>
       <input
         ref={input}
         type="file"
         className="visually-hidden"
         tabIndex={-1}
-        aria-label="Open an ANN checkpoint"
-        accept=".pt,.pth,.safetensors"
+        aria-label="Open an ANN"
+        accept=".pt,.pth,.safetensors,.onnx"
         onChange={(event) => {
           const [file] = event.target.files ?? [];
           event.target.value = '';
