@@ -114,7 +114,8 @@ function kernels(): Plugin {
     name: 'kernels',
     enforce: 'pre',
     async resolveId(source) {
-      return source === './kernels.wasm?url' ? `${await kernelsFile('index')}?url` : undefined;
+      const [, name] = /^\.\/(kernels|training)\.wasm\?url$/.exec(source) ?? [];
+      return name === undefined ? undefined : `${await kernelsFile(name === 'kernels' ? 'index' : 'training')}?url`;
     },
   };
 }

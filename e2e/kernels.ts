@@ -9,7 +9,9 @@ export function nodeBackend(preference: 'auto' | BackendName): BackendOptions {
   return { preference, wasmPaths: undefined, eventKernels: () => readKernels(), avoid: [] };
 }
 
+export const nodeTrainingKernels = (): Promise<BufferSource> => readKernels('training');
+
 /** Training on the CPU. */
 export async function nodeTraining(): Promise<EventTraining> {
-  return new EventTraining(await startTrainingKernels(await readKernels('training')));
+  return new EventTraining(await startTrainingKernels(await nodeTrainingKernels()));
 }

@@ -2,6 +2,7 @@ import { openAsBlob } from 'node:fs';
 import { resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { goldenCases } from '../../e2e/golden';
+import { nodeTrainingKernels } from '../../e2e/kernels';
 import type { Picture } from '../base/picture';
 import { quietTask, type Progress } from '../base/progress';
 import { drawSmear } from '../input/frames/smear';
@@ -17,6 +18,7 @@ const surroundings: Surroundings = {
   decodeVideo: () => {
     throw new Error('These tests decode no video.');
   },
+  trainingKernels: nodeTrainingKernels,
 };
 
 const settings: RunSettings = { steps: 4, decay: 0.25, threshold: 0.5, inputSize: 'native' };

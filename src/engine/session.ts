@@ -3,10 +3,12 @@ import { paperConvention } from '../base/energyConvention';
 import type { Size } from '../base/geometry';
 import type { Picture } from '../base/picture';
 import { throwIfCancelled, type Task } from '../base/progress';
+import { ownCell } from '../base/reach';
 import type { LayerTrace } from '../base/trace';
 import { parseManifest, verifySha256, type Manifest } from '../checkpoint/manifest';
 import { openCheckpoint } from '../checkpoint/open';
 import type { NetworkMode } from '../checkpoint/types';
+import { anchorCellOf } from '../detect/candidates';
 import { decode, type Candidates } from '../detect/decode';
 import { toOriginal, type LetterboxPlacement } from '../detect/letterbox';
 import { suppress } from '../detect/nonMaximumSuppression';
@@ -14,12 +16,14 @@ import { estimateEnergy } from '../energy/energy';
 import { drawSmear } from '../input/frames/smear';
 import { nodeShapes, type NetworkGraph } from '../network/graph';
 import { Network, type CarriedMembranes, type NetworkRun, type RecordedLayer } from '../network/network';
+import { reachBackFrom } from '../network/receptive';
 import { parameterCount } from '../network/weights';
 import type { Backend } from '../tensor/backend';
 import type {
   BlockDescription,
   DetectionResult,
   EventsFrame,
+  Explanation,
   Frame,
   LayerDescription,
   ModelDescription,
@@ -29,8 +33,10 @@ import type {
   RunSettings,
   Slot,
   StepPictures,
+  TracedBack,
   TraceResult,
 } from './protocol';
+import { Explainer } from './explain';
 import { Frames } from './frames';
 import { operationCounts } from './operationCounts';
 import { Recordings } from './recordings';
@@ -45,6 +51,8 @@ export interface Surroundings {
   encodePicture(picture: Picture): Promise<Blob>;
   /** Every frame of a video in order, scaled to `longSide`. @throws AppError `input/unreadable`, `input/unsupported` */
   decodeVideo(video: Blob, longSide: number, task: Task): AsyncIterable<VideoFrameLuminance>;
+  /** The compiled program of training, which also explains boxes. */
+  trainingKernels(): Promise<BufferSource>;
 }
 
 export interface VideoFrameLuminance {
@@ -59,6 +67,8 @@ export interface VideoFrameLuminance {
 
 interface LoadedModel {
   network: Network;
+  /** The file that it was read from. */
+  weights: Blob;
   description: ModelDescription;
 }
 
@@ -86,6 +96,7 @@ export class Session {
   private readonly finished = new Map<Slot, FinishedRun>();
   private readonly membranes = new Map<Slot, Membranes>();
   private readonly frames: Frames;
+  private readonly explainer: Explainer;
   readonly recordings = new Recordings();
 
   constructor(
@@ -93,6 +104,7 @@ export class Session {
     private readonly surroundings: Surroundings,
   ) {
     this.frames = new Frames(surroundings, this.recordings);
+    this.explainer = new Explainer(() => surroundings.trainingKernels());
   }
 
   /** Loads a network; the one that was in the slot stays until the new one is complete. */
@@ -114,7 +126,7 @@ export class Session {
       reads: manifest?.reads,
       source: manifest?.source,
     };
-    this.models.set(mode, { network, description });
+    this.models.set(mode, { network, weights: blob, description });
     return description;
   }
 
@@ -137,11 +149,12 @@ export class Session {
         confidence: request.confidence,
         iou: request.iou,
         severalClassesPerBox: false,
-      }).map(({ box, score, class: label }) => ({
+      }).map(({ box, score, class: label, candidate }) => ({
         box: toOriginal(box, placement),
         score,
         class: label,
         name: description.classNames[label] ?? `class ${label}`,
+        cell: cellOf(network, run, candidate),
       })),
     );
     return {
@@ -175,7 +188,19 @@ export class Session {
     const [recorded] = run.recorded;
     const layer = describeLayers(network.graph, placement.input, description.mode)[request.layer];
     if (!recorded || !layer) throw new RangeError('The recorded layer is missing from the run.');
-    return { layer, trace: layerTrace(recorded, request.settings.threshold) };
+    return { layer, trace: layerTrace(recorded, request.settings.threshold), ...reachesOf(network.graph, request.layer) };
+  }
+
+  /** Where a box of the SNN came from. */
+  async explain(request: RequestPayload<'explain'>, task: Task): Promise<Explanation> {
+    const model = this.model('snn');
+    return this.explainer.explain(model, await this.frames.prepare(request.frame, request.settings, model.description, task), request, task);
+  }
+
+  /** What led to a neuron's spike. */
+  async traceBack(request: RequestPayload<'traceBack'>, task: Task): Promise<TracedBack> {
+    const model = this.model('snn');
+    return this.explainer.traceBack(model, await this.frames.prepare(request.frame, request.settings, model.description, task), request, task);
   }
 
   /** A whole run with every layer recorded, for the command line's raw output. */
@@ -277,6 +302,8 @@ export class Session {
         steps: settings.steps,
         decay: settings.decay,
         threshold: settings.threshold,
+        reset: settings.reset ?? 'hard',
+        muted: settings.muted ?? [],
         record: new Set(wanted.record),
         logitsPerStep: wanted.logitsPerStep && description.mode === 'snn',
         ...(membranes && { carry: { from: membranes.before } }),
@@ -347,6 +374,20 @@ function decodeStep(network: Network, run: NetworkRun, step: number): Candidates
     };
   });
   return decode(heads, network.graph.description.classNames.length);
+}
+
+function cellOf(network: Network, run: NetworkRun, candidate: number): { scale: number; x: number; y: number } {
+  const heads = run.scales.map(({ height, width }, scale) => ({ height, width, anchors: network.anchors[scale] ?? [] }));
+  const { scale, x, y } = anchorCellOf(candidate, heads);
+  return { scale, x, y };
+}
+
+function reachesOf(graph: NetworkGraph, layer: number): Pick<TraceResult, 'inputReach' | 'scaleReaches'> {
+  const node = graph.layers[layer]?.node ?? 0;
+  return {
+    inputReach: reachBackFrom(graph, node).get(0) ?? ownCell,
+    scaleReaches: graph.scales.map((scale) => reachBackFrom(graph, scale.node).get(node)),
+  };
 }
 
 function describeLayers(graph: NetworkGraph, input: Size, mode: NetworkMode): LayerDescription[] {

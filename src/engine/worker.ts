@@ -1,7 +1,7 @@
 import { AppError } from '../base/errors';
 import type { Picture } from '../base/picture';
 import type { Task } from '../base/progress';
-import { fetchKernels } from '../tensor/event/kernelsFile';
+import { fetchKernels, fetchTrainingKernels } from '../tensor/event/kernelsFile';
 import { wasmFiles } from '../tensor/wasmFiles';
 import { MessageHandler } from './messages';
 import type { Surroundings } from './session';
@@ -12,7 +12,7 @@ import { decodeVideo } from './video';
 /** Larger pictures are refused: their pixels alone would take 400 MB. */
 const maximumPixels = 100_000_000;
 
-const surroundings: Surroundings = { readModelFile, decodePicture, encodePicture, decodeVideo };
+const surroundings: Surroundings = { readModelFile, decodePicture, encodePicture, decodeVideo, trainingKernels: fetchTrainingKernels };
 
 // Addresses are relative to the page's root, wherever a static host puts it.
 const modelsAddress = new URL(`${import.meta.env.BASE_URL}models/`, self.location.origin);
