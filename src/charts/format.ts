@@ -13,3 +13,9 @@ export const formatExact = format('.4f');
 
 /** Three significant digits for axes and legends, without trailing zeros: "0.5", "−1.24". */
 export const formatShort = format('.3~g');
+
+/** A share over many orders of magnitude, with three digits: "0.22", "1,510", "1.5e+9"; a dash where there is none. */
+export function formatShare(share: number | undefined): string {
+  if (share === undefined) return '–';
+  return share !== 0 && (share < 1e-3 || share >= 1e5) ? format('.2e')(share) : format(',.3~r')(share);
+}

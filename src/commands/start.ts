@@ -39,6 +39,7 @@ async function showExample(): Promise<void> {
     results: {
       snn: { sourceId: source.id, result: parsed.data.snn, precomputed: true },
       ann: { sourceId: source.id, result: parsed.data.ann, precomputed: true },
+      converted: undefined,
     },
   });
 }

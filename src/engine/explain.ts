@@ -2,7 +2,7 @@ import { AppError } from '../base/errors';
 import type { Box } from '../base/geometry';
 import type { Task } from '../base/progress';
 import { defaultSurrogate } from '../base/surrogate';
-import { openCheckpoint } from '../checkpoint/open';
+import type { Checkpoint } from '../checkpoint/types';
 import { anchorCellOf, bestCandidate, type AnchorCell } from '../detect/candidates';
 import { decode, type DetectionHead } from '../detect/decode';
 import { toOriginal, type LetterboxPlacement } from '../detect/letterbox';
@@ -22,7 +22,7 @@ import type { Explanation, LayerExplanation, RequestPayload, RunSettings, Traced
 export interface Explained {
   network: Network;
   /** Its file, from which the numbers are read when somebody first asks why. */
-  weights: Blob;
+  checkpoint: Checkpoint;
 }
 
 /** Above this, what the last explanation took is given back to the machine: a WebAssembly memory only grows. */
@@ -148,10 +148,10 @@ export class Explainer {
   }
 
   private async with<T>(explained: Explained, task: Task, work: (operations: EventTraining, parameters: Parameters) => Promise<T>): Promise<T> {
-    const { network, weights } = explained;
+    const { network, checkpoint } = explained;
     if (this.parameters?.network !== network) {
       this.last = undefined;
-      this.parameters = { network, values: openCheckpoint(weights, task).then((checkpoint) => readParameters(network.graph, checkpoint, task)) };
+      this.parameters = { network, values: readParameters(network.graph, checkpoint, task) };
     }
     const values = this.parameters.values;
     // One that failed or was cancelled is read again.

@@ -37,7 +37,7 @@ export class Frames {
     return { values: letterbox(picture, placement), steps: 1, placement };
   }
 
-  /** The ANN twin has one pass, and so reads the whole window painted as one picture. */
+  /** The ANN twin has one pass, and so reads the whole window painted as one picture; so does the network converted from it. */
   private async prepareEvents(frame: EventsFrame, settings: RunSettings, model: ModelDescription, task: Task): Promise<PreparedInput> {
     const { fromUs, windowUs, representation } = frame;
     const { sensor, events } = await this.recordings.window(
@@ -45,7 +45,7 @@ export class Frames {
       { fromUs, toUs: fromUs + windowUs, withoutHotPixels: frame.withoutHotPixels },
       task,
     );
-    const painted = paintSteps(events, sensor, { fromUs, windowUs, steps: model.mode === 'ann' ? 1 : settings.steps, representation });
+    const painted = paintSteps(events, sensor, { fromUs, windowUs, steps: model.mode === 'snn' ? settings.steps : 1, representation });
     const input = inputSizeFor(sensor, settings, model.inputSize ?? defaultInputSize.events);
     const placement = frame.fit === 'stretch' ? stretchInto(sensor, input) : placeInto(sensor, input);
     const area = sensor.width * sensor.height * 3;

@@ -1,4 +1,4 @@
-import type { Box } from '../base/geometry';
+import type { Box, Size } from '../base/geometry';
 import { countConfusion, emptyConfusion, type ConfusionMatrix } from './analysis/confusion';
 import { countErrors, explainPicture, noErrors, pictureF1, shownConfidence, type DetectionVerdict, type ErrorCounts, type LabelVerdict } from './analysis/errors';
 import type { LabelBox } from './datasets/dataset';
@@ -9,6 +9,8 @@ import { bestFirst, meanOf, type ScoredBox } from './rules/rules';
 export interface SampleOutcome {
   /** Index into the data set's samples. */
   sample: number;
+  /** Of the picture or sensor. */
+  size: Size;
   detections: readonly ScoredBox[];
   labels: readonly LabelBox[];
   preprocessMs: number;
@@ -23,6 +25,7 @@ export interface SampleOutcome {
 
 export interface WorstSample {
   sample: number;
+  size: Size;
   f1: number;
   detections: { box: Box; score: number; class: number; verdict: DetectionVerdict }[];
   labels: { box: Box; class: number; verdict: LabelVerdict }[];
@@ -49,6 +52,7 @@ const numbersPerDetection = 6;
 
 interface KeptSample {
   sample: number;
+  size: Size;
   f1: number;
   mistakes: number;
   /** Six numbers a detection: a set's detections are many. */
@@ -62,13 +66,13 @@ export class Tally {
   private readonly confusion: ConfusionMatrix;
   private readonly errors = noErrors();
   private readonly kept: KeptSample[] = [];
-  private readonly measured: Omit<SampleOutcome, 'sample' | 'detections' | 'labels'>[] = [];
+  private readonly measured: Omit<SampleOutcome, 'sample' | 'size' | 'detections' | 'labels'>[] = [];
 
   constructor(private readonly classNames: readonly string[]) {
     this.confusion = emptyConfusion(classNames.length);
   }
 
-  add({ sample, detections, labels, ...measured }: SampleOutcome): void {
+  add({ sample, size, detections, labels, ...measured }: SampleOutcome): void {
     const ranked = bestFirst(detections);
     this.precision.add({ detections: ranked, labels });
     const shown = { detections: ranked.filter(({ score }) => score >= shownConfidence), labels };
@@ -77,7 +81,7 @@ export class Tally {
     countConfusion(this.confusion, shown);
     const f1 = pictureF1(explained);
     const mistakes = shown.detections.length + labels.length - 2 * explained.detections.filter((verdict) => verdict === 'correct').length;
-    this.kept.push({ sample, f1, mistakes, detections: packed(ranked), labels });
+    this.kept.push({ sample, size, f1, mistakes, detections: packed(ranked), labels });
     this.measured.push(measured);
   }
 
@@ -113,11 +117,12 @@ export class Tally {
   }
 }
 
-function explainedSample({ sample, f1, detections: all, labels }: KeptSample): WorstSample {
+function explainedSample({ sample, size, f1, detections: all, labels }: KeptSample): WorstSample {
   const detections = unpacked(all).filter(({ score }) => score >= shownConfidence);
   const explained = explainPicture({ detections, labels });
   return {
     sample,
+    size,
     f1,
     detections: detections.map((detection, index) => ({ ...detection, verdict: explained.detections[index] ?? 'background' })),
     labels: labels.map(({ box, class: label }, index) => ({ box, class: label, verdict: explained.labels[index] ?? 'missed' })),

@@ -23,6 +23,7 @@ import type {
   TraceResult,
   TruthBox,
 } from '../client/types';
+import { initialLearn, type LearnState } from './learn';
 
 export { detectionResultSchema } from '../client/types';
 export type {
@@ -140,10 +141,7 @@ export interface Message {
   code: ErrorReport['code'] | undefined;
 }
 
-export interface ModelState {
-  snn: ModelDescription | undefined;
-  ann: ModelDescription | undefined;
-}
+export type ModelState = Record<Slot, ModelDescription | undefined>;
 
 export interface DetectionSettings {
   confidence: number;
@@ -161,6 +159,7 @@ export interface PlaygroundState {
   detection: DetectionSettings;
   results: Record<Slot, PaneResult | undefined>;
   trace: TraceResult | undefined;
+  learn: LearnState;
   /** What is under way, by what started it. */
   activities: Record<string, Activity>;
   messages: Message[];
@@ -212,14 +211,15 @@ export const gen1Window: RecordingSettings = {
 export const usePlayground = create<PlaygroundState>()(() => ({
   backendPreference: 'auto',
   backend: undefined,
-  models: { snn: undefined, ann: undefined },
+  models: { snn: undefined, ann: undefined, converted: undefined },
   source: undefined,
   recording: undefined,
   camera: { settings: defaultSimulatorSettings, running: false },
   run: trainedRun,
   detection: defaultDetection,
-  results: { snn: undefined, ann: undefined },
+  results: { snn: undefined, ann: undefined, converted: undefined },
   trace: undefined,
+  learn: initialLearn,
   activities: {},
   messages: [],
   view: {

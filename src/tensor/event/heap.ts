@@ -39,6 +39,11 @@ export class Heap {
     return this.view;
   }
 
+  /** A view of `length` unsigned whole numbers of 32 bits. Valid until the next `allocate`. */
+  wholeNumbers(address: number, length: number): Uint32Array {
+    return new Uint32Array(this.memory.buffer, address, length);
+  }
+
   /** @throws AppError `backend/out-of-memory` */
   allocate(wanted: number): number {
     const bytes = Math.max(alignUp(wanted), alignment);

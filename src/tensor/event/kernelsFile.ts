@@ -1,11 +1,9 @@
 import address from './kernels.wasm?url';
-import trainingAddress from './training.wasm?url';
+import trainingAddress from './trainingKernels.wasm?url';
 import type { KernelSource } from './kernels';
 
 /** The compiled kernels on the built site. Only for bundled code: Node has no such imports. */
 export const fetchKernels: KernelSource = () => fetchProgram(address);
-
-/** The same of training. */
 export const fetchTrainingKernels: KernelSource = () => fetchProgram(trainingAddress);
 
 async function fetchProgram(from: string): Promise<ArrayBuffer> {

@@ -40,13 +40,13 @@ interface EventSignal extends Signal {
   parts: Part[];
 }
 
+/** In the form of kernels/spikes.ts. */
 interface SpikeLists {
-  /** `u16[(steps + 1) * pixels][listBytes / 2]`: channels that fired at each step but not at all, then those that did at all. */
-  address: number;
-  /** `u32[(steps + 1) * pixels]`, behind the lists: how many. */
-  counts: number;
-  listBytes: number;
-  /** How often a channel may be on one list: the spikes that a neuron may fire within a step. */
+  starts: number;
+  entries: number;
+  /** How many spikes there were at each step. */
+  counts: Float32Array;
+  /** How many spikes a neuron may fire within a step. */
   maximumSpikes: number;
   shape: FeatureShape;
   owners: number;
@@ -67,16 +67,19 @@ interface EventConvolution extends Convolution {
   loaded: LoadedConvolution;
 }
 
-/** The kernel of the neuron keeps what happened at so many steps. */
+/** The kernels keep what happened at so many steps. */
 const maximumSteps = 256;
-/** Sums are read in blocks of 32 channels, past the last ones. */
-const blockBytes = 128;
-/** Weight rows gathered at a time where the weights fit the cache beside them, and where they do not. */
-const smallRowsCapacity = 8 * 1024;
-const largeRowsCapacity = 256 * 1024;
+/** Neurons are computed so many at a time, past the last ones. */
+const neuronsAtOnceBytes = 64;
+/** Numbers of weight rows gathered at a time where the weights fit the cache beside them, and where they do not. */
+const smallRows = 8 * 1024;
+const largeRows = 256 * 1024;
 /** Above this a convolution's weights come from beyond the second-level cache, and are read once for many pixels. */
 const largeWeightsBytes = 512 * 1024;
-const spikingChunkPixels = 4096;
+/** A list names a weight row with 16 bits. */
+const maximumWeightRows = 65536;
+/** Lists that are gathered at a time, over all pixels. */
+const chunkLists = 4096;
 const denseChunkPixels = 64;
 
 /**
@@ -87,7 +90,7 @@ const denseChunkPixels = 64;
 export class EventOperations implements Operations {
   readonly backend = 'event';
   private readonly heap: Heap;
-  /** Scratch of the convolutions: addresses, one for each pixel of a chunk. */
+  /** Scratch of the convolutions: addresses, one for each pixel or list of a chunk. */
   private readonly places: number;
   /** Scratch of the spiking convolutions: numbers of weight rows. */
   private rows: { address: number; capacity: number } | undefined;
@@ -97,7 +100,7 @@ export class EventOperations implements Operations {
     private readonly clock?: LayerClock,
   ) {
     this.heap = new Heap(kernels.memory, kernels.initialise());
-    this.places = this.heap.allocate((spikingChunkPixels + 1) * 4);
+    this.places = this.heap.allocate((chunkLists + 5) * 4);
   }
 
   /** Blocks and bytes of the heap that values, weights and scratch take; the most that they ever took; and how large the heap is. */
@@ -170,6 +173,13 @@ export class EventOperations implements Operations {
 
   spikingConvolution(input: Spikes, convolution: Convolution): Signal {
     const { loaded } = convolution as EventConvolution;
+    const { kernel, inputChannels } = loaded.geometry;
+    if (kernel * kernel * inputChannels > maximumWeightRows) {
+      const values = this.input(this.readSpikes(input), input.shape);
+      const result = this.denseConvolution(values, convolution);
+      this.release(values);
+      return result;
+    }
     const { lists } = input as EventSpikes;
     lists.owners++;
     loaded.owners++;
@@ -178,29 +188,88 @@ export class EventOperations implements Operations {
     return signal(shape, [{ channels, steps, owners: 1, content: { kind: 'pending', lists, convolution: loaded } }]);
   }
 
-  leakyIntegrateAndFire(input: Signal, steps: number, { decay, threshold, reset }: NeuronParameters, record: boolean) {
+  leakyIntegrateAndFire(input: Signal, steps: number, parameters: NeuronParameters, record: boolean) {
     if (steps > maximumSteps) throw new RangeError(`The neuron runs over at most ${maximumSteps} steps.`);
     const shape = { ...input.shape, steps };
-    const { parts } = input as EventSignal;
-    const pixels = shape.height * shape.width;
-    const sources = parts.map((part) => this.materialised(part, shape));
-    const lists = this.allocateLists(shape, 1);
-    const membrane = record ? this.allocate(shape) : 0;
-    let firstChannel = 0;
-    const started = this.now();
-    parts.forEach((part, index) => {
-      const pixelBytes = strideOf(part.channels) * 4;
+    const masks = this.allocateMasks(shape, 1);
+    const pending = record ? undefined : pendingOf(input, steps);
+    if (pending) this.convolve(pending, 0, 0, { fire: { masks, parameters } });
+    else this.fire(input, shape, parameters, masks);
+    const lists = this.listed(masks, shape, 1);
+    this.heap.release(masks);
+    const spikes: EventSpikes = { kind: 'spikes', shape, lists };
+    return { spikes, membrane: record ? this.membranes(input, shape, parameters) : undefined };
+  }
+
+  private fire(input: Signal, shape: FeatureShape, { decay, threshold, reset }: NeuronParameters, masks: number): void {
+    this.eachPart(input, shape, masks, (source, part, partMasks) =>
       this.kernels.leakyIntegrateAndFire(
-        sources[index] ?? 0, part.steps === 1 ? 0 : pixels * pixelBytes, pixelBytes, pixels, steps, part.channels,
-        decay, threshold, Number(reset === 'soft'),
-        membrane, strideOf(shape.channels) * 4,
-        lists.address, lists.listBytes, lists.counts, firstChannel,
-      );
+        source, partStepBytes(part, shape), strideOf(part.channels) * 4, shape.height * shape.width, shape.steps, part.channels,
+        decay, threshold, Number(reset === 'soft'), partMasks, maskBytes(shape.channels),
+      ),
+    );
+  }
+
+  /** Runs neurons part by part. */
+  private eachPart(
+    input: Signal,
+    shape: FeatureShape,
+    masks: number,
+    run: (source: number, part: Part, masks: number, firstChannel: number) => void,
+  ): void {
+    // The bits of a part begin where a word begins.
+    if ((input as EventSignal).parts.slice(0, -1).some(({ channels }) => channels % 16 !== 0)) this.joined(input);
+    const { parts } = input as EventSignal;
+    const sources = parts.map((part) => this.materialised(part, shape));
+    const started = this.now();
+    let firstChannel = 0;
+    parts.forEach((part, index) => {
+      run(sources[index] ?? 0, part, masks + firstChannel / 8, firstChannel);
       firstChannel += part.channels;
     });
     this.clock?.(neuronsOnClock, this.now() - started);
-    const spikes: EventSpikes = { kind: 'spikes', shape, lists };
-    return { spikes, membrane: record ? stored(shape, membrane) : undefined };
+  }
+
+  private membranes(input: Signal, shape: FeatureShape, { decay, threshold, reset }: NeuronParameters): Signal {
+    const target = this.allocate(shape);
+    let at = target;
+    for (const part of (input as EventSignal).parts) {
+      const pixelBytes = strideOf(part.channels) * 4;
+      this.kernels.membranes(
+        this.materialised(part, shape), partStepBytes(part, shape), pixelBytes, shape.height * shape.width, shape.steps, pixelBytes,
+        decay, threshold, Number(reset === 'soft'), at, strideOf(shape.channels) * 4,
+      );
+      at += part.channels * 4;
+    }
+    return stored(shape, target);
+  }
+
+  /** Bits are counted sixteen bytes at a time, past the last ones. */
+  private allocateMasks({ steps, height, width, channels }: FeatureShape, maximumSpikes: number): number {
+    return this.heap.allocate(maximumSpikes * steps * height * width * maskBytes(channels) + 16);
+  }
+
+  /** The lists of what the bits say. */
+  private listed(masks: number, shape: FeatureShape, maximumSpikes: number): SpikeLists {
+    const { steps, height, width, channels } = shape;
+    const started = this.now();
+    const words = maskBytes(channels) / 2;
+    const common = commonLists(steps);
+    const lists = common + steps;
+    const listCounts = this.heap.allocate(lists * 4);
+    const total = this.kernels.countSpikes(masks, maximumSpikes, steps, height * width * words, listCounts);
+    // The kernels write and read lists in whole vectors, past their ends.
+    const entries = this.heap.allocate(total * 2 + lists * 16 + 32);
+    const starts = this.heap.allocate(height * (width + 1) * lists * 4 + 16);
+    this.kernels.listSpikes(masks, maximumSpikes, steps, height, width, words, channels, listCounts, entries, starts);
+    const onList = Array.from(this.heap.wholeNumbers(listCounts, lists));
+    const counts = Float32Array.from({ length: steps }, (_, step) => {
+      const [always = 0, even = 0, odd = 0] = onList.slice(0, common);
+      return always + (step % 2 === 0 ? even : odd) + (onList[common + step] ?? 0);
+    });
+    this.heap.release(listCounts);
+    this.clock?.(neuronsOnClock, this.now() - started);
+    return { starts, entries, counts, maximumSpikes, shape, owners: 1 };
   }
 
   leakySilu(input: Signal, steps: number, { decay }: NeuronParameters): Signal {
@@ -217,14 +286,8 @@ export class EventOperations implements Operations {
     const values = valuesPerStep(shape);
     const source = this.joined(last) + (last.shape.steps - 1) * values * 4;
     const target = this.allocate(shape);
-    const from = this.floats(source, values);
-    const to = this.floats(target, values);
-    const drop = Math.fround(threshold);
-    for (let index = 0; index < values; index++) {
-      const v = from[index] ?? 0;
-      if (neuron === 'silu') to[index] = decay * v * (1 - v);
-      else to[index] = decay * (v <= threshold ? v : reset === 'soft' ? Math.fround(v - drop) : 0);
-    }
+    if (neuron === 'silu') this.kernels.carryOverSilu(source, values, decay, target);
+    else this.kernels.carryOver(source, values, decay, threshold, Number(reset === 'soft'), target);
     return stored(shape, target);
   }
 
@@ -235,35 +298,28 @@ export class EventOperations implements Operations {
     const left = this.joined(carried);
     const target = this.allocate(shape);
     this.kernels.add(source, left, values, target);
-    for (let step = 1; step < steps; step++) {
-      const from = input.shape.steps === 1 ? source : source + step * values * 4;
-      this.floats(target + step * values * 4, values).set(this.floats(from, values));
-    }
+    const later = target + values * 4;
+    if (input.shape.steps > 1) this.kernels.copyChannels(source + values * 4, 0, 1, (steps - 1) * values * 4, later, 0);
+    else for (let step = 1; step < steps; step++) this.kernels.copyChannels(source, 0, 1, values * 4, target + step * values * 4, 0);
     return stored(shape, target);
   }
 
   integrateAndFire(input: Signal, steps: number, { thresholds, maximumSpikes }: IntegrateAndFireParameters, before: Signal) {
     if (steps > maximumSteps) throw new RangeError(`The neuron runs over at most ${maximumSteps} steps.`);
     const shape = { ...input.shape, steps };
-    const { parts } = input as EventSignal;
-    const pixels = shape.height * shape.width;
     const stride = strideOf(shape.channels);
-    const sources = parts.map((part) => this.materialised(part, shape));
     const after = this.copy(before);
-    const lists = this.allocateLists(shape, maximumSpikes);
     const limits = this.heap.allocate(stride * 4);
     this.floats(limits, shape.channels).set(thresholds);
-    let firstChannel = 0;
-    parts.forEach((part, index) => {
-      const pixelBytes = strideOf(part.channels) * 4;
+    const masks = this.allocateMasks(shape, maximumSpikes);
+    this.eachPart(input, shape, masks, (source, part, partMasks, firstChannel) =>
       this.kernels.integrateAndFire(
-        sources[index] ?? 0, part.steps === 1 ? 0 : pixels * pixelBytes, pixelBytes, pixels, steps, part.channels,
-        limits + firstChannel * 4, maximumSpikes,
-        after + firstChannel * 4, stride * 4,
-        lists.address, lists.listBytes, lists.counts, firstChannel,
-      );
-      firstChannel += part.channels;
-    });
+        source, partStepBytes(part, shape), strideOf(part.channels) * 4, shape.height * shape.width, steps, part.channels,
+        limits + firstChannel * 4, maximumSpikes, after + firstChannel * 4, stride * 4, partMasks, maskBytes(shape.channels),
+      ),
+    );
+    const lists = this.listed(masks, shape, maximumSpikes);
+    this.heap.release(masks);
     this.heap.release(limits);
     const spikes: EventSpikes = { kind: 'spikes', shape, lists };
     return { spikes, after: stored(before.shape, after) };
@@ -375,11 +431,7 @@ export class EventOperations implements Operations {
 
   countSpikes(input: Spikes): Signal {
     const { counts, shape } = (input as EventSpikes).lists;
-    const pixels = shape.height * shape.width;
-    const sum = (step: number): number => this.kernels.sumCounts(counts + step * pixels * 4, pixels);
-    const always = sum(shape.steps);
-    const perStep = Float32Array.from({ length: shape.steps }, (_, step) => sum(step) + always);
-    return this.input(perStep, { steps: shape.steps, height: 1, width: 1, channels: 1 });
+    return this.input(counts, { steps: shape.steps, height: 1, width: 1, channels: 1 });
   }
 
   read(values: readonly (Signal | Spikes)[]): Promise<Float32Array[]> {
@@ -392,28 +444,27 @@ export class EventOperations implements Operations {
     else for (const part of (value as EventSignal).parts) this.disownPart(part);
   }
 
-  /** The lists without what is silenced. */
+  /** The lists without what is silenced, made anew. */
   private silenceSpikes(value: Spikes, audible: Audible): Spikes {
-    const { lists } = value as EventSpikes;
-    const { listBytes, shape } = lists;
-    const pixels = shape.height * shape.width;
-    const places = (shape.steps + 1) * pixels;
-    const kept = this.allocateLists(shape, lists.maximumSpikes);
-    const { buffer } = this.kernels.memory;
-    const from = new Uint16Array(buffer, lists.address, (places * listBytes) / 2);
-    const to = new Uint16Array(buffer, kept.address, (places * listBytes) / 2);
-    const counts = new Uint32Array(buffer, lists.counts, places);
-    const keptCounts = new Uint32Array(buffer, kept.counts, places);
-    for (let place = 0; place < places; place++) {
-      const first = (place * listBytes) / 2;
-      const audibleFrom = (place % pixels) * shape.channels;
-      let count = 0;
-      for (let entry = 0; entry < (counts[place] ?? 0); entry++) {
-        const channel = from[first + entry] ?? 0;
-        if (audible[audibleFrom + channel] !== 0) to[first + count++] = channel;
+    const { shape, lists } = value as EventSpikes;
+    const { maximumSpikes } = lists;
+    const { steps, height, width, channels } = shape;
+    const pixels = height * width;
+    const words = maskBytes(channels) / 2;
+    const fired = this.readSpikes(value);
+    const masks = this.allocateMasks(shape, maximumSpikes);
+    const bits = new Uint16Array(this.kernels.memory.buffer, masks, maximumSpikes * steps * pixels * words).fill(0);
+    for (let index = 0; index < fired.length; index++) {
+      if (audible[index % (pixels * channels)] === 0) continue;
+      const channel = index % channels;
+      const word = Math.floor(index / channels) * words + (channel >> 4);
+      for (let spike = 0; spike < (fired[index] ?? 0); spike++) {
+        const at = spike * steps * pixels * words + word;
+        bits[at] = (bits[at] ?? 0) | (1 << (channel & 15));
       }
-      keptCounts[place] = count;
     }
+    const kept = this.listed(masks, shape, maximumSpikes);
+    this.heap.release(masks);
     const spikes: EventSpikes = { kind: 'spikes', shape, lists: kept };
     return spikes;
   }
@@ -437,18 +488,12 @@ export class EventOperations implements Operations {
   }
 
   private readSpikes(value: Spikes): Float32Array {
-    const { address, counts, listBytes, shape } = (value as EventSpikes).lists;
+    const { starts, shape } = (value as EventSpikes).lists;
+    const { steps, height, width, channels } = shape;
     const size = elementCount(shape);
     const target = this.heap.allocate(size * 4);
     this.floats(target, size).fill(0);
-    const pixels = shape.height * shape.width;
-    for (let step = 0; step < shape.steps; step++) {
-      for (const list of [step, shape.steps]) {
-        const places = list * pixels;
-        const to = target + step * pixels * shape.channels * 4;
-        this.kernels.spread(address + places * listBytes, listBytes, counts + places * 4, pixels, shape.channels, to);
-      }
-    }
+    this.kernels.spread(starts, steps, height, width, channels, target);
     const result = this.floats(target, size).slice();
     this.heap.release(target);
     return result;
@@ -476,47 +521,38 @@ export class EventOperations implements Operations {
     return stored(shape, target);
   }
 
+  /** @param target 0 where only what fires is wanted */
   private convolve(
     { lists, convolution }: PendingConvolution,
     target: number,
     targetPixelBytes: number,
-    after: { pool?: number; addend?: { address: number; stepBytes: number } },
+    after: {
+      pool?: number;
+      addend?: { address: number; stepBytes: number };
+      fire?: { masks: number; parameters: NeuronParameters };
+    },
   ): void {
     const { geometry, bias } = convolution;
     const { kernel, stride, padding, inputChannels, outputChannels } = geometry;
-    const { height, width } = convolvedShape(lists.shape, geometry);
-    const pool = after.pool ?? 1;
+    const { starts, shape } = lists;
+    const { height, width } = convolvedShape(shape, geometry);
+    const { pool = 1, addend, fire } = after;
     const weights = this.weights(convolution, 'spiking');
     const large = packedLength(geometry, 'spiking') * 4 > largeWeightsBytes;
-    const rowsPerWindow = kernel * kernel * inputChannels * pool * pool;
-    const capacity = Math.max(large ? largeRowsCapacity : smallRowsCapacity, rowsPerWindow * lists.maximumSpikes);
-    // The kernel keeps room for one window of which every channel fired once; bursts need more.
-    const bursts = rowsPerWindow * (lists.maximumSpikes - 1);
+    // A neuron that fires at every step is on one list only, unless it fires more than once.
+    const mostEntries = lists.maximumSpikes === 1 ? Math.max(1, shape.steps - 1) : shape.steps * lists.maximumSpikes;
+    const mostRows = kernel * kernel * inputChannels * pool * pool * mostEntries;
+    const capacity = mostRows + (large ? largeRows : smallRows);
     const rows = this.gatheringSpace(capacity);
-    const targetStride = strideOf(outputChannels) * 4;
-    const { address, listBytes, counts, shape } = lists;
-    const run = (
-      first: number, steps: number, start: number, startPixelBytes: number, to: number, toPixelBytes: number, separate: number,
-      addend: { address: number; stepBytes: number } | undefined,
-    ): void => {
-      const places = first * shape.height * shape.width;
-      this.kernels.spikingConvolution(
-        address + places * listBytes, listBytes, counts + places * 4, steps, shape.height, shape.width, inputChannels,
-        kernel, stride, padding, height, width, pool,
-        weights, start, startPixelBytes, strideOf(outputChannels), to, toPixelBytes, separate,
-        addend?.address ?? 0, addend?.stepBytes ?? 0, targetStride,
-        rows, capacity - bursts, this.places, spikingChunkPixels,
-      );
-    };
     const started = this.now();
-    if (shape.steps === 1) run(0, 1, bias, 0, target, targetPixelBytes, 0, after.addend);
-    else {
-      // What fires at every step is added once, and every step goes on from there.
-      const always = this.heap.allocate(height * width * targetStride + blockBytes);
-      run(shape.steps, 1, bias, 0, always, targetStride, 1, undefined);
-      run(0, shape.steps, always, targetStride, target, targetPixelBytes, 0, after.addend);
-      this.heap.release(always);
-    }
+    this.kernels.spikingConvolution(
+      starts, shape.steps, shape.height, shape.width, inputChannels,
+      kernel, stride, padding, height, width, pool,
+      weights, bias, outputChannels, target, targetPixelBytes,
+      addend?.address ?? 0, addend?.stepBytes ?? 0, strideOf(outputChannels) * 4,
+      fire?.masks ?? 0, fire?.parameters.decay ?? 0, fire?.parameters.threshold ?? 0, Number(fire?.parameters.reset === 'soft'),
+      rows, capacity, mostRows, this.places, Math.max(Math.floor(chunkLists / (commonLists(shape.steps) + shape.steps)), pool * pool),
+    );
     this.clock?.(convolution.name, this.now() - started);
   }
 
@@ -530,7 +566,7 @@ export class EventOperations implements Operations {
       if (this.rows) this.heap.release(this.rows.address);
       this.rows = undefined;
       // Lists are copied 16 numbers at a time.
-      this.rows = { address: this.heap.allocate((capacity + 16) * 4), capacity };
+      this.rows = { address: this.heap.allocate((capacity + 32) * 2), capacity };
     }
     return this.rows.address;
   }
@@ -604,16 +640,8 @@ export class EventOperations implements Operations {
     return target;
   }
 
-  private allocateLists(shape: FeatureShape, maximumSpikes: number): SpikeLists {
-    // Lists are written 8 channels at a time, from wherever their end is.
-    const listBytes = (Math.ceil((shape.channels * maximumSpikes) / 8) * 8 + 8) * 2;
-    const places = (shape.steps + 1) * shape.height * shape.width;
-    const address = this.heap.allocate(places * (listBytes + 4));
-    return { address, counts: address + places * listBytes, listBytes, maximumSpikes, shape, owners: 1 };
-  }
-
   private allocate(shape: FeatureShape): number {
-    return this.heap.allocate(shape.steps * valuesPerStep(shape) * 4);
+    return this.heap.allocate(shape.steps * valuesPerStep(shape) * 4 + neuronsAtOnceBytes);
   }
 
   private floats(address: number, length: number): Float32Array {
@@ -634,7 +662,9 @@ export class EventOperations implements Operations {
 
   private disownLists(lists: SpikeLists): void {
     lists.owners--;
-    if (lists.owners === 0) this.heap.release(lists.address);
+    if (lists.owners > 0) return;
+    this.heap.release(lists.starts);
+    this.heap.release(lists.entries);
   }
 
   private disownConvolution(convolution: LoadedConvolution): void {
@@ -665,6 +695,22 @@ function pendingOf(value: Signal, steps: number): PendingConvolution | undefined
 
 function strideOf(channels: number): number {
   return Math.ceil(channels / 4) * 4;
+}
+
+/** Bytes of a pixel's bits at one step. */
+function maskBytes(channels: number): number {
+  return Math.ceil(channels / 16) * 2;
+}
+
+/** Lists that several steps have in common, as kernels/spikes.ts makes them; beside these each step has one. */
+function commonLists(steps: number): number {
+  if (steps === 1) return 0;
+  return steps < 4 ? 1 : 3;
+}
+
+/** 0 where the part is the same at every step. */
+function partStepBytes({ steps, channels }: Part, { height, width }: FeatureShape): number {
+  return steps === 1 ? 0 : height * width * strideOf(channels) * 4;
 }
 
 function valuesPerStep({ height, width, channels }: FeatureShape): number {

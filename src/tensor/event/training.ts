@@ -41,13 +41,14 @@ interface EventWeights extends TrainedWeights {
   plain: number;
   /** The same in blocks of output channels. */
   packed: number;
-  /** As `plain`. */
-  gradient: number;
+  gradient: EventBatch;
 }
 
 interface EventNormalised extends Normalised {
   output: EventBatch;
   input: EventBatch;
+  /** `[channels]` each. */
+  means: Float32Array;
   inverse: Float32Array;
   scale: Float32Array;
   /** Statistics that do not depend on the batch carry no gradient. */
@@ -107,10 +108,9 @@ export class EventTraining implements TrainingOperations {
     if (outputs > largestChannels || kernel > 11) throw new RangeError('The convolution is wider than the kernels of training allow.');
     const plain = this.heap.allocate(rows * outputs * 4);
     const packed = this.heap.allocate(rows * outputs * 4);
-    const gradient = this.heap.allocate(rows * outputs * 4);
     this.setRows(plain, data, rows, outputChannels);
     this.kernels.packBlocks(plain, rows, outputs, packed);
-    this.floats(gradient, rows * outputs).fill(0);
+    const gradient = this.zeros({ steps: 1, images: kernel, height: kernel, width: inputChannels, channels: outputChannels }) as EventBatch;
     const weights: EventWeights = { geometry, plain, packed, gradient };
     return weights;
   }
@@ -181,13 +181,13 @@ export class EventTraining implements TrainingOperations {
           lists.address, lists.listBytes, lists.counts, spikes(input) ? 0 : address, strideOf(inputChannels) * 4,
           frame, Math.min(framesAtOnce, frames - frame), height, width, inputChannels, row, Math.min(height, row + rowsAtOnce),
           kernel, stride, padding, (gradient as EventBatch).address, gradient.shape.height, gradient.shape.width, outputs,
-          border, surrounded, starts, entries, capacity, target,
+          border, surrounded, starts, entries, capacity, target.address,
         );
       }
     }
   }
 
-  normalise(input: Batch, norm: NormParameters, running: { mean: Float32Array; variance: Float32Array } | undefined): Promise<Normalised> {
+  normalise(input: Batch, norm: NormParameters, running: { mean: Float32Array; variance: Float32Array } | undefined): Normalised {
     const source = input as EventBatch;
     const { channels } = input.shape;
     const stride = strideOf(channels);
@@ -211,13 +211,14 @@ export class EventTraining implements TrainingOperations {
     this.heap.release(scale);
     this.heap.release(shift);
     const normalised: EventNormalised = {
-      output, mean, variance, input: source, inverse, scale: norm.scale, ownStatistics: running === undefined,
+      output, mean: this.vector(mean), variance: this.vector(variance), input: source, means: mean, inverse, scale: norm.scale,
+      ownStatistics: running === undefined,
     };
-    return Promise.resolve(normalised);
+    return normalised;
   }
 
-  normGradient(gradient: Batch, normalised: Normalised): Promise<{ input: Batch; scale: Float32Array; shift: Float32Array }> {
-    const { input, mean, inverse, scale, ownStatistics } = normalised as EventNormalised;
+  normGradient(gradient: Batch, normalised: Normalised): { scale: Batch; shift: Batch } {
+    const { input, means: mean, inverse, scale, ownStatistics } = normalised as EventNormalised;
     const { address } = gradient as EventBatch;
     const { channels } = input.shape;
     const stride = strideOf(channels);
@@ -234,17 +235,15 @@ export class EventTraining implements TrainingOperations {
     const offsets = this.perChannel(factor.map((value, c) => value * at(sums, c) * share), stride);
     this.kernels.normGradient(address, input.address, places, stride * 4, means, factors, slopes, offsets);
     for (const array of [means, inverses, factors, slopes, offsets]) this.heap.release(array);
-    return Promise.resolve({
-      input: gradient,
-      scale: Float32Array.from(products.subarray(0, channels)),
-      shift: Float32Array.from(sums.subarray(0, channels)),
-    });
+    return {
+      scale: this.vector(Float32Array.from(products.subarray(0, channels))),
+      shift: this.vector(Float32Array.from(sums.subarray(0, channels))),
+    };
   }
 
   releaseNorm(normalised: Normalised): void {
-    const { input, output } = normalised as EventNormalised;
-    this.release(input);
-    this.release(output);
+    const { input, output, mean, variance } = normalised as EventNormalised;
+    for (const value of [input, output, mean, variance]) this.release(value);
   }
 
   fire(input: Batch, steps: number, neuron: TrainedNeuron, parameters: NeuronParameters): FiredBatch {
@@ -282,10 +281,10 @@ export class EventTraining implements TrainingOperations {
     }
   }
 
-  firingRate(fired: FiredBatch): Promise<number> {
+  firingRate(fired: FiredBatch): Batch {
     const { steps, images, height, width, channels } = fired.shape;
     const places = steps * images * height * width;
-    return Promise.resolve(this.kernels.sumCounts(this.activeLists(fired).counts, places) / (places * channels));
+    return this.vector(Float32Array.of(this.kernels.sumCounts(this.activeLists(fired).counts, places) / (places * channels)));
   }
 
   maxPool(input: Batch, size: number): Batch {
@@ -354,22 +353,13 @@ export class EventTraining implements TrainingOperations {
     return mean;
   }
 
-  channelSums(input: Batch): Promise<Float32Array> {
+  channelSums(input: Batch): Batch {
     const { channels } = input.shape;
     const stride = strideOf(channels);
     const { sums } = this.channelPairs(stride, (first, second) => {
       this.kernels.sumChannels((input as EventBatch).address, stored(input.shape) / stride, stride * 4, first, second);
     });
-    return Promise.resolve(Float32Array.from(sums.subarray(0, channels)));
-  }
-
-  weightGradients(weights: readonly TrainedWeights[]): Promise<Float32Array[]> {
-    return Promise.resolve(
-      (weights as readonly EventWeights[]).map(({ gradient, geometry }) => {
-        const { kernel, inputChannels, outputChannels } = geometry;
-        return this.withoutPadding(gradient, kernel * kernel * inputChannels, outputChannels);
-      }),
-    );
+    return this.vector(Float32Array.from(sums.subarray(0, channels)));
   }
 
   read(values: readonly Batch[]): Promise<Float32Array[]> {
@@ -387,7 +377,7 @@ export class EventTraining implements TrainingOperations {
   release(value: Batch | TrainedWeights): void {
     const { plain, packed, gradient } = value as Partial<EventWeights>;
     const { address, active, passing, membrane } = value as Partial<EventFired>;
-    for (const block of [plain, packed, gradient, address, active?.address, passing?.address, membrane]) {
+    for (const block of [plain, packed, gradient?.address, address, active?.address, passing?.address, membrane]) {
       if (block !== undefined) this.heap.release(block);
     }
   }
@@ -466,6 +456,10 @@ export class EventTraining implements TrainingOperations {
     floats.fill(0);
     floats.set(values);
     return address;
+  }
+
+  private vector(data: Float32Array): Batch {
+    return this.values(data, { steps: 1, images: 1, height: 1, width: 1, channels: data.length });
   }
 
   private fill({ address, shape }: EventBatch, data: Float32Array): void {
