@@ -79,7 +79,7 @@ export function GradientDepth({ curves, theme }: GradientDepthProps) {
               gradient, mean square (1 after the last block)
             </text>
             <text x={(margin.left + width - margin.right) / 2} y={height - 3} textAnchor="middle" className="chart-label">
-              blocks before this place; the gradient comes from the right
+              blocks before; the gradient comes from the right
             </text>
           </svg>
         )}

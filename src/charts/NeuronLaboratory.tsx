@@ -58,7 +58,7 @@ export function NeuronLaboratory(props: NeuronLaboratoryProps) {
           </>
         )}
       </div>
-      <p className="chart-readout" aria-live="polite">
+      <p className="chart-caption chart-aside" aria-live="polite">
         Step {step + 1}: current {formatShort(current[step] ?? 0)}, membrane {formatShort(membrane[step] ?? 0)}, {spikes[step] === 1 ? 'a spike' : 'no spike'}; gradient of
         the {lossName} {formatShort(gradient[step] ?? 0)}
       </p>

@@ -13,7 +13,6 @@ import type { ConvolutionNode, NetworkGraph } from '../network/graph';
 import { mutingOf, nothingMuted } from '../network/muting';
 import { trainedNeuron } from '../network/network';
 import { graphOfCheckpoint, normEpsilon } from '../network/weights';
-import type { EventTraining } from '../tensor/event/training';
 import { attribute, type Attribution, type AttributionSettings, type Weights } from './attribution';
 import { readParameters } from './parameters';
 import type { Parameters, PassOutput } from './pass';
@@ -26,7 +25,7 @@ const shape = { steps: 1, height: side, width: side, channels: 3 };
 interface Loaded {
   graph: NetworkGraph;
   parameters: Parameters;
-  operations: EventTraining;
+  operations: Awaited<ReturnType<typeof nodeTraining>>;
 }
 
 async function load(file: 'snn' | 'ann'): Promise<Loaded> {

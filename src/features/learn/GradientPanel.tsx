@@ -139,35 +139,37 @@ function Spectrum() {
       {spectrum && (
         <>
           <SpectrumHistogram name={`${blockNames[spectrum.kind].label} block ${spectrum.place}`} singularValues={spectrum.result.singularValues} />
-          <table data-testid="block-isometry">
-            <caption>
-              {blockNames[spectrum.kind].label} block {spectrum.place}
-              {isStale ? ' with the settings of before' : ''}; its neurons fire at{' '}
-              {spectrum.result.firingRates.map((rate) => formatRate(rate)).join(' and ')}
-            </caption>
-            <thead>
-              <tr>
-                <th scope="col">Squared singular values</th>
-                <th scope="col">Isometry</th>
-                <th scope="col">Theory</th>
-                <th scope="col">Measured</th>
-              </tr>
-            </thead>
-            <tbody>
-              <tr>
-                <th scope="row">Mean φ(JJᵀ)</th>
-                <td>1</td>
-                <td>{formatShort(spectrum.result.predicted.mean)}</td>
-                <td>{formatShort(spectrum.result.measured.mean)}</td>
-              </tr>
-              <tr>
-                <th scope="row">Spread φ((JJᵀ)²) − φ(JJᵀ)²</th>
-                <td>0</td>
-                <td>{formatShort(spectrum.result.predicted.spread)}</td>
-                <td>{formatShort(spectrum.result.measured.spread)}</td>
-              </tr>
-            </tbody>
-          </table>
+          <div className="learn-table" tabIndex={0} role="region" aria-label="Is the block an isometry?">
+            <table data-testid="block-isometry">
+              <caption>
+                {blockNames[spectrum.kind].label} block {spectrum.place}
+                {isStale ? ' with the settings of before' : ''}; its neurons fire at{' '}
+                {spectrum.result.firingRates.map((rate) => formatRate(rate)).join(' and ')}
+              </caption>
+              <thead>
+                <tr>
+                  <th scope="col">Squared singular values</th>
+                  <th scope="col">Isometry</th>
+                  <th scope="col">Theory</th>
+                  <th scope="col">Measured</th>
+                </tr>
+              </thead>
+              <tbody>
+                <tr>
+                  <th scope="row">Mean φ(JJᵀ)</th>
+                  <td>1</td>
+                  <td>{formatShort(spectrum.result.predicted.mean)}</td>
+                  <td>{formatShort(spectrum.result.measured.mean)}</td>
+                </tr>
+                <tr>
+                  <th scope="row">Spread φ((JJᵀ)²) − φ(JJᵀ)²</th>
+                  <td>0</td>
+                  <td>{formatShort(spectrum.result.predicted.spread)}</td>
+                  <td>{formatShort(spectrum.result.measured.spread)}</td>
+                </tr>
+              </tbody>
+            </table>
+          </div>
         </>
       )}
     </section>
