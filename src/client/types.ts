@@ -3,6 +3,7 @@ export type {
   BlockDescription,
   DetectionResult,
   EventsFrame,
+  Explanation,
   LayerDescription,
   ModelDescription,
   ModelSource,
@@ -12,6 +13,7 @@ export type {
   RunSettings,
   Slot,
   StepPictures,
+  TracedBack,
   TraceResult,
   TruthBox,
 } from '../engine/protocol';

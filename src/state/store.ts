@@ -4,6 +4,7 @@ import type { Progress } from '../base/progress';
 import type { Size } from '../base/geometry';
 import type { BackendPreference } from '../client/engineClient';
 import type { ChosenBox } from './address';
+import { firstExplainState, firstRasterHistory, type ExplainState, type RasterHistory } from './explain';
 import type { PageName, PanelName } from './names';
 import { defaultSimulatorSettings, type Representation, type SimulatorSettings } from '../base/eventOptions';
 import { firstConvertedState, firstEnergyState, type ConvertedState, type EnergyState } from './comparison';
@@ -161,12 +162,14 @@ export interface PlaygroundState {
   source: Source | undefined;
   recording: RecordingState | undefined;
   camera: CameraState;
-  run: RunSettings;
+  run: Required<RunSettings>;
   detection: DetectionSettings;
   results: Record<Slot, PaneResult | undefined>;
   converted: ConvertedState;
   energy: EnergyState;
   trace: TraceResult | undefined;
+  history: RasterHistory;
+  explain: ExplainState;
   learn: LearnState;
   /** What is under way, by what started it. */
   activities: Record<string, Activity>;
@@ -200,7 +203,7 @@ export interface PlaygroundState {
 }
 
 /** The paper's steps, neuron and default display thresholds (specification, sections 2, 3 and 6). */
-export const trainedRun: RunSettings = { steps: 4, decay: 0.25, threshold: 0.5, inputSize: 'native' };
+export const trainedRun: Required<RunSettings> = { steps: 4, decay: 0.25, threshold: 0.5, reset: 'hard', muted: [], inputSize: 'native' };
 export const defaultDetection: DetectionSettings = { confidence: 0.25, iou: 0.45 };
 
 /** Gen1's window (specification, section 8), moved on by a slice at a time. */
@@ -229,6 +232,8 @@ export const usePlayground = create<PlaygroundState>()(() => ({
   converted: firstConvertedState,
   energy: firstEnergyState,
   trace: undefined,
+  history: firstRasterHistory,
+  explain: firstExplainState,
   learn: initialLearn,
   activities: {},
   messages: [],

@@ -1,0 +1,46 @@
+import type { Size } from '../base/geometry';
+import { rampTable, type Theme } from './palette';
+import { centred, exactRange, type ValueDomain } from './valueScale';
+
+/** Maps of what raised a score (above 0) and what lowered it (below 0). */
+
+/** Sums a `[height, width, channels]` step of `[steps, ...]` over its channels. */
+export function channelSums(values: Float32Array, step: number, { width, height }: Size, channels: number): Float32Array {
+  const sums = new Float32Array(width * height);
+  const first = step * sums.length * channels;
+  for (let cell = 0; cell < sums.length; cell++) {
+    let sum = 0;
+    for (let channel = 0; channel < channels; channel++) sum += values[first + cell * channels + channel] ?? 0;
+    sums[cell] = sum;
+  }
+  return sums;
+}
+
+/** The outermost values of a map are few: beyond this share of them the colour no longer deepens. */
+const shownShare = 0.995;
+
+/** As far to one side as to the other, so that a colour's depth means the same for both signs. */
+export function signedDomain(values: Float32Array): ValueDomain {
+  const [minimum, maximum] = exactRange(values);
+  const magnitudes = values.map(Math.abs).sort();
+  const reach = magnitudes[Math.floor((magnitudes.length - 1) * shownShare)] || Math.max(-minimum, maximum);
+  return reach > 0 ? { low: -reach, high: reach, centre: 0, minimum, maximum } : centred({ minimum, maximum }, 0);
+}
+
+/** Fainter than this a value is not seen through the veil at all. */
+const opaqueFrom = 0.85;
+
+/** A map as colours to lay over a picture: the larger the value, the less of the picture is left. */
+export function veilOf(values: Float32Array, { width, height }: Size, domain: ValueDomain, theme: Theme): OffscreenCanvas {
+  const table = rampTable('diverging', theme);
+  const pixels = new Uint8ClampedArray(values.length * 4);
+  const reach = Math.max(domain.high, -domain.low, 1e-12);
+  values.forEach((value, at) => {
+    const depth = Math.min(Math.abs(value) / reach, 1);
+    const entry = Math.round((0.5 + (Math.sign(value) * (0.35 + 0.15 * depth)) * (depth > 0 ? 1 : 0)) * 255) * 3;
+    pixels.set([table[entry] ?? 0, table[entry + 1] ?? 0, table[entry + 2] ?? 0, Math.round(255 * opaqueFrom * Math.sqrt(depth))], at * 4);
+  });
+  const canvas = new OffscreenCanvas(width, height);
+  canvas.getContext('2d')?.putImageData(new ImageData(pixels, width, height), 0, 0);
+  return canvas;
+}
