@@ -31,7 +31,7 @@ export function AttributionMap({ values, steps, height, width, channels, step: w
   const maps = useMemo(() => Array.from({ length: steps }, (_, each) => channelSums(values, each, grid, channels)), [values, steps, grid, channels]);
   // One scale for all steps, so that they compare.
   const domain = useMemo(() => signedDomain(Float32Array.from(maps.flatMap((map) => [...map]))), [maps]);
-  const map = maps[step] ?? new Float32Array();
+  const map = useMemo(() => maps[step] ?? new Float32Array(), [maps, step]);
   const paint = useCallback(
     (context: CanvasRenderingContext2D, placement: Placement) => drawCells(context, colourise(map, domain, rampTable('diverging', theme)), grid, placement),
     [map, domain, theme, grid],

@@ -20,6 +20,9 @@ export interface AttributionRow {
 export interface AttributionBlock {
   label: string;
   rows: readonly AttributionRow[];
+  /** Of what all blocks add, and what silencing it would take from the score to first order; undefined for what cannot be silenced. */
+  share: number | undefined;
+  lost: number | undefined;
   /** Controls that belong to the block. */
   controls: ReactNode;
 }
@@ -66,9 +69,10 @@ export function AttributionTable({ blocks, steps, step, selected, onSelectLayer,
                   <th scope="rowgroup" colSpan={steps + 1}>
                     <span>
                       {block.label} {block.controls}
+                      {block.lost !== undefined && <span className="chart-aside">muting takes about {formatShort(block.lost)} from the score</span>}
                     </span>
                   </th>
-                  <td>{formatRate(block.rows.reduce((sum, { magnitude }) => sum + sumOf(magnitude), 0) / total)}</td>
+                  <td>{block.share === undefined ? '' : formatRate(block.share)}</td>
                   <td>{formatShort(block.rows.reduce((sum, { direct }) => sum + direct, 0))}</td>
                 </tr>
                 {block.rows.map(({ layer, label, signed, magnitude, direct }) => (

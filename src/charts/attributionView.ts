@@ -44,3 +44,14 @@ export function veilOf(values: Float32Array, { width, height }: Size, domain: Va
   canvas.getContext('2d')?.putImageData(new ImageData(pixels, width, height), 0, 0);
   return canvas;
 }
+
+/** Covers the pixels that led to nothing, so that those that did stand out. @param values 1 where a pixel led to it */
+export function tracedVeil({ width, height, values }: Size & { values: Uint8Array }): OffscreenCanvas {
+  const pixels = new Uint8ClampedArray(values.length * 4);
+  values.forEach((mark, at) => {
+    if (mark === 0) pixels.set([20, 24, 31, 175], at * 4);
+  });
+  const canvas = new OffscreenCanvas(width, height);
+  canvas.getContext('2d')?.putImageData(new ImageData(pixels, width, height), 0, 0);
+  return canvas;
+}

@@ -97,6 +97,7 @@ export class Explainer {
       directInput: attribution.directInput,
       biases: attribution.biases,
       layers,
+      blocks: attribution.blocks,
       withoutCarried: 'recording' in frame && frame.carryMembranes,
       inputMap: { ...input, values: summedSteps(attribution.input, input.width * input.height) },
       layerMap: { layer, ...wanted.shape, values: wanted.values.slice() },
@@ -129,7 +130,7 @@ export class Explainer {
         active[at] = 1;
         const field = await exactField(
           graph,
-          { shapeOf: (id) => pass.shapeOf(id), valuesOf: (id) => pass.emitted(id) },
+          { shapeOf: (id) => pass.shapeOf(id), valuesOf: (id) => pass.valueOf(id) },
           { decay: settings.decay, reset: settings.reset ?? 'hard' },
           { node, active },
           task,
@@ -140,7 +141,7 @@ export class Explainer {
         });
         const pixels = new Uint8Array(input.width * input.height);
         field.input.forEach((mark, place) => (pixels[place % pixels.length] = Math.max(pixels[place % pixels.length] ?? 0, mark)));
-        return { input: { ...input, values: pixels }, layers, fired: (await pass.emitted(node))[at] !== 0 };
+        return { input: { ...input, values: pixels }, layers, fired: (await pass.valueOf(node))[at] !== 0 };
       } finally {
         pass.release();
       }

@@ -384,6 +384,8 @@ export interface Explanation {
   directInput: number;
   biases: number;
   layers: LayerExplanation[];
+  /** Of each block that can be silenced: gradient x what it adds to its shortcut, summed; to first order what silencing it takes away. */
+  blocks: { row: number; signed: number; magnitude: number }[];
   /** The page's run went on from the membranes of the window before, and this one did not. */
   withoutCarried: boolean;
   /** On the network's input, `[height, width]`: gradient x input, summed over colours and steps. */

@@ -49,7 +49,7 @@ export type {
   TraceResult,
   TruthBox,
 };
-export type { ChosenBox, PageName, PanelName };
+export type { ChosenBox, ExplainState, PageName, PanelName };
 
 /**
  * What the page knows, each shape of it in one slice with one owner. Views read it with selectors; only commands write.
