@@ -69,7 +69,7 @@ export function AttributionTable({ blocks, steps, step, selected, onSelectLayer,
                   <th scope="rowgroup" colSpan={steps + 1}>
                     <span>
                       {block.label} {block.controls}
-                      {block.lost !== undefined && <span className="chart-aside">muting takes about {formatShort(block.lost)} from the score</span>}
+                      {block.lost !== undefined && <span className="chart-aside">{mutingText(block.lost)}</span>}
                     </span>
                   </th>
                   <td>{block.share === undefined ? '' : formatRate(block.share)}</td>
@@ -102,6 +102,12 @@ export function AttributionTable({ blocks, steps, step, selected, onSelectLayer,
       <LegendScale domain={domain} theme={theme} title="Gradient × spike, summed over a layer: lowers or raises the score" centreName="none" />
     </div>
   );
+}
+
+/** To first order; what really happens is seen by muting it. */
+function mutingText(lost: number): string {
+  if (lost === 0) return 'muting leaves the score as it is';
+  return `muting ${lost > 0 ? 'takes' : 'adds'} about ${formatShort(Math.abs(lost))}`;
 }
 
 function sumOf(values: readonly number[]): number {

@@ -27,8 +27,9 @@ export function signedDomain(values: Float32Array): ValueDomain {
   return reach > 0 ? { low: -reach, high: reach, centre: 0, minimum, maximum } : centred({ minimum, maximum }, 0);
 }
 
-/** Fainter than this a value is not seen through the veil at all. */
-const opaqueFrom = 0.85;
+/** So much of the picture is washed out, so that the map's colours are told from its own. */
+const wash = 0.6;
+const washColours: Record<Theme, readonly [number, number, number]> = { light: [255, 255, 255], dark: [21, 26, 34] };
 
 /** A map as colours to lay over a picture: the larger the value, the less of the picture is left. */
 export function veilOf(values: Float32Array, { width, height }: Size, domain: ValueDomain, theme: Theme): OffscreenCanvas {
@@ -37,8 +38,12 @@ export function veilOf(values: Float32Array, { width, height }: Size, domain: Va
   const reach = Math.max(domain.high, -domain.low, 1e-12);
   values.forEach((value, at) => {
     const depth = Math.min(Math.abs(value) / reach, 1);
-    const entry = Math.round((0.5 + (Math.sign(value) * (0.35 + 0.15 * depth)) * (depth > 0 ? 1 : 0)) * 255) * 3;
-    pixels.set([table[entry] ?? 0, table[entry + 1] ?? 0, table[entry + 2] ?? 0, Math.round(255 * opaqueFrom * Math.sqrt(depth))], at * 4);
+    const entry = Math.round((0.5 + Math.sign(value) * (0.3 + 0.2 * depth)) * 255) * 3;
+    // The root lifts what is faint, of which there is most.
+    const share = Math.sqrt(depth);
+    const alpha = wash + (1 - wash) * share;
+    for (let c = 0; c < 3; c++) pixels[at * 4 + c] = share * (table[entry + c] ?? 0) + (1 - share) * (washColours[theme][c] ?? 0);
+    pixels[at * 4 + 3] = 255 * alpha;
   });
   const canvas = new OffscreenCanvas(width, height);
   canvas.getContext('2d')?.putImageData(new ImageData(pixels, width, height), 0, 0);

@@ -81,7 +81,7 @@ export function DifferencePanel() {
       }
     >
       {hasBoth ? (
-        <>
+        <div className="chart">
           <div className="difference-picture" data-testid="difference">
             {source.kind === 'picture' ? (
               <BoxOverlay title={title} image={source.bitmap} width={source.size.width} height={source.size.height} detections={boxes} {...marks} />
@@ -107,7 +107,7 @@ export function DifferencePanel() {
               ])
             }
           />
-        </>
+        </div>
       ) : (
         <p className="panel-empty">It needs boxes of two networks on the same picture.</p>
       )}

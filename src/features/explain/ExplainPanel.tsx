@@ -167,7 +167,7 @@ function PictureMap({ explanation, source, result }: { explanation: Explanation;
   );
   const shared = { theme, veil, onHoverPixel: (pixel: { x: number; y: number } | undefined) => setView({ pixel }) };
   return (
-    <>
+    <div className="chart">
       <div className="explain-picture">
         {source.kind === 'picture' ? (
           <BoxOverlay title="Explained box" image={source.bitmap} width={source.size.width} height={source.size.height} detections={boxes} {...shared} />
@@ -175,8 +175,8 @@ function PictureMap({ explanation, source, result }: { explanation: Explanation;
           <EventPicture title="Explained box" sensor={source.size} pixels={source.view.pixels} boxes={boxes} {...shared} />
         )}
       </div>
-      <LegendScale domain={domain} theme={theme} title="Gradient × input" centreName="none" />
-    </>
+      <LegendScale domain={domain} theme={theme} title="Gradient × input, all colours and steps" centreName="none" />
+    </div>
   );
 }
 
