@@ -5,6 +5,7 @@ import sharp from 'sharp';
 import { AppError } from '../base/errors';
 import type { Picture } from '../base/picture';
 import type { Progress, Task } from '../base/progress';
+import { readKernels } from './kernels';
 import type { ModelSource } from '../engine/protocol';
 import type { Surroundings } from '../engine/session';
 
@@ -22,6 +23,7 @@ export const nodeSurroundings: Surroundings = {
   decodeVideo: () => {
     throw new AppError('input/unsupported', 'Videos are decoded by a browser only.', 'Open the video on the page.');
   },
+  trainingKernels: () => readKernels('training'),
 };
 
 /** The file as a blob that is read when and where it is needed. @throws AppError `input/unreadable` */

@@ -6,6 +6,7 @@ export type {
   EvaluatedCase,
   EvaluationState,
   EventsFrame,
+  Explanation,
   LayerDescription,
   ModelDescription,
   ModelSource,
@@ -15,6 +16,7 @@ export type {
   RunSettings,
   Slot,
   StepPictures,
+  TracedBack,
   TraceResult,
   TruthBox,
 } from '../engine/protocol';

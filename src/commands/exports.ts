@@ -20,6 +20,9 @@ export function exportCommands(): readonly Command[] {
     { id: 'export:trace', title: 'Save the chosen neuron’s trace (CSV)', group: 'Export and share', run: save((files) => files.saveTrace()) },
     { id: 'export:membranes', title: 'Save the chosen layer’s membranes (npy)', group: 'Export and share', run: save((files) => files.saveLayer('membrane')) },
     { id: 'export:emitted', title: 'Save the chosen layer’s spikes (npy)', group: 'Export and share', run: save((files) => files.saveLayer('emitted')) },
+    { id: 'export:explanation', title: 'Save the explanation, per layer and step (CSV)', group: 'Export and share', run: save((files) => files.saveExplanation()) },
+    { id: 'export:attribution', title: 'Save the explanation of the chosen layer (npy)', group: 'Export and share', run: save((files) => files.saveAttribution()) },
+    { id: 'export:difference', title: 'Save the difference of SNN and ANN (CSV)', group: 'Export and share', run: save((files) => files.saveDifference()) },
     { id: 'export:settings', title: 'Save the run settings (JSON)', group: 'Export and share', run: saveSettings },
     { id: 'import:settings', title: 'Open run settings…', group: 'Export and share', run: chooseFiles },
   ];

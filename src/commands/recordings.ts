@@ -125,6 +125,14 @@ export function setWindow(fromUs: number, toUs: number): void {
   setRecordingSettings({ windowUs: Math.max(toUs - fromUs, 1) }, fromUs);
 }
 
+/** Another window with other settings, shown but not run; for what a link or a file restores. */
+export async function restoreWindow(settings: Partial<RecordingSettings>, fromUs: number | undefined): Promise<void> {
+  const { recording } = usePlayground.getState();
+  if (!recording) return;
+  change({ settings: { ...recording.settings, ...settings } }, recording.ref.id);
+  await showWindow(fromUs ?? recording.fromUs, 'no');
+}
+
 export function setRecordingSettings(settings: Partial<RecordingSettings>, fromUs?: number): void {
   const { recording } = usePlayground.getState();
   if (!recording) return;

@@ -1,4 +1,5 @@
-import { cellOfPixel } from '../base/receptivePlace';
+import { cellOfPixel, type Fit } from '../base/receptivePlace';
+import { spikeMasks } from '../base/spikeMasks';
 import { engine } from '../state/engine';
 import {
   defaultDetection,
@@ -6,6 +7,7 @@ import {
   trainedRun,
   usePlayground,
   type DetectionResult,
+  type EventsSource,
   type LayerDescription,
   type Neuron,
   type PaneResult,
@@ -13,6 +15,7 @@ import {
   type RequestPayload,
   type Slot,
   type Source,
+  type TraceResult,
 } from '../state/store';
 import { underWay } from './work';
 
@@ -77,9 +80,18 @@ export function frameOf(source: Source): RequestPayload<'detect'>['frame'] {
   return source.kind === 'picture' ? { id: source.id, image: source.image } : source.frame;
 }
 
-/** The page letterboxes into the model's own size; only the command line feeds pictures as they are by default. */
+/**
+ * The page letterboxes into the model's own size; only the command line feeds pictures as they are by default. What is silenced is
+ * silenced in the SNN: the others stay to compare with.
+ */
 export function settingsFor({ run, models }: PlaygroundState, slot: Slot): PlaygroundState['run'] {
-  return run.inputSize === 'native' ? { ...run, inputSize: models[slot]?.inputSize ?? 'native' } : run;
+  const own = slot === 'snn' ? run : { ...run, muted: [] };
+  return run.inputSize === 'native' ? { ...own, inputSize: models[slot]?.inputSize ?? 'native' } : own;
+}
+
+/** How the present source lies on the network's input. */
+export function fitOf(source: Source | undefined): Fit {
+  return source?.kind === 'events' ? source.frame.fit : 'letterbox';
 }
 
 function showResult(slot: Slot, pane: PaneResult): void {
@@ -116,7 +128,24 @@ export async function traceChosenLayer(): Promise<void> {
       task,
     ),
   );
-  if (trace) usePlayground.setState({ trace });
+  if (!trace) return;
+  usePlayground.setState({ trace });
+  if (source.kind === 'events') remember(source, trace, settingsFor(state, 'snn'));
+}
+
+/** A raster over more windows than fit in this is not kept. */
+const historyBytes = 64e6;
+const historyFrames = 64;
+
+/** Keeps the layer's spikes of windows that are looked at one after the other; another layer, recording or setting begins anew. */
+function remember({ frame, frame: { fromUs, windowUs, representation, fit, recording } }: EventsSource, { layer, trace }: TraceResult, settings: PlaygroundState['run']): void {
+  if (trace.emits !== 'spikes') return;
+  const key = JSON.stringify([recording.id, layer, windowUs, representation, fit, frame.withoutHotPixels, settings]);
+  const { masks } = spikeMasks(trace);
+  const { history } = usePlayground.getState();
+  const before = history.key === key ? history.frames.filter((known) => known.fromUs < fromUs) : [];
+  const kept = Math.max(1, Math.min(historyFrames, Math.floor(historyBytes / masks.byteLength)));
+  usePlayground.setState({ history: { key, frames: [...before, { fromUs, steps: trace.steps, masks }].slice(-kept) } });
 }
 
 export function selectLayer(layer: number): void {
@@ -131,7 +160,7 @@ export function selectLayer(layer: number): void {
 function neuronAtBestBox(result: DetectionResult, layer: LayerDescription): Neuron {
   const best = result.detectionsPerStep.at(-1)?.[0]?.box;
   const middle = best && { x: (best[0] + best[2]) / 2, y: (best[1] + best[3]) / 2 };
-  const cell = middle && cellOfPixel(middle, layer, result.input, result.picture);
+  const cell = middle && cellOfPixel(middle, layer, result.input, result.picture, fitOf(usePlayground.getState().source));
   return { ...(cell ?? { x: Math.floor(layer.width / 2), y: Math.floor(layer.height / 2) }), channel: 0 };
 }
 
@@ -148,9 +177,9 @@ export function setRun(change: Partial<PlaygroundState['run']>): void {
 
 /** Whether everything is as the network was trained and as boxes are shown by default. */
 export function isAsTrained({ run, detection, models }: Pick<PlaygroundState, 'run' | 'detection' | 'models'>): boolean {
-  const trained = { ...trainedRun, steps: models.snn?.steps ?? trainedRun.steps, ...defaultDetection };
+  const { muted, ...trained } = { ...trainedRun, steps: models.snn?.steps ?? trainedRun.steps, ...defaultDetection };
   const now: Record<string, unknown> = { ...run, ...detection };
-  return Object.entries(trained).every(([key, value]) => now[key] === value);
+  return run.muted.length === muted.length && Object.entries(trained).every(([key, value]) => now[key] === value);
 }
 
 export function putBackTrained(): void {

@@ -4,6 +4,7 @@ import { startEngine } from './models';
 import { applyShared, applyView, firstView, followAddress, readAddress } from './shared';
 import { startConverted } from './converted';
 import { startEnergy } from './energy';
+import { startExplaining } from './explain';
 import { startTheme } from './theme';
 import { detectionResultSchema, usePlayground } from '../state/store';
 
@@ -14,6 +15,7 @@ export async function start(): Promise<void> {
   startTheme();
   startConverted();
   startEnergy();
+  startExplaining();
   const shared = readAddress();
   applyView(shared);
   const engineReady = startEngine();

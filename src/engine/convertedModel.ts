@@ -4,7 +4,7 @@ import type { LetterboxPlacement } from '../detect/letterbox';
 import { estimateEnergy } from '../energy/energy';
 import type { ConvertedNetwork, ConvertedRun, ConvertedState } from '../network/converted';
 import type { Backend } from '../tensor/backend';
-import { decodeScales, describeBlocks, describeLayers, detectionsOf } from './describe';
+import { cellsOf, decodeScales, describeBlocks, describeLayers, detectionsOf } from './describe';
 import type { FrameOutcome, PreparedFrame } from './evaluation';
 import type { PreparedInput } from './frames';
 import { frameCosts, operationCounts } from './operationCounts';
@@ -46,7 +46,7 @@ export class ConvertedModel {
       steps: state.steps,
       picture: placement.original,
       input: placement.input,
-      detectionsPerStep: [detectionsOf(this.candidates(state), placement, request, description)],
+      detectionsPerStep: [detectionsOf(this.candidates(state), cellsOf(network, state.scales), placement, request, description)],
       layers: describeLayers(network.graph, placement.input, 'converted'),
       blocks: describeBlocks(network.graph, placement.input),
       firingRates,

@@ -1,7 +1,7 @@
 import { openAsBlob } from 'node:fs';
 import { resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { nodeBackend } from '../../e2e/kernels';
+import { nodeBackend, nodeTrainingKernels } from '../../e2e/kernels';
 import { defaultConversion } from '../base/conversionOptions';
 import { AppError } from '../base/errors';
 import { quietTask, type Task } from '../base/progress';
@@ -24,6 +24,7 @@ const surroundings: Surroundings = {
   },
   encodePicture: ({ width, height, data }) => Promise.resolve(new Blob([`${width}x${height} `, new Uint8Array(data)])),
   openOnnxRuntime: () => import('onnxruntime-web'),
+  trainingKernels: nodeTrainingKernels,
   decodeVideo: () => {
     throw new Error('These tests decode no video.');
   },

@@ -17,6 +17,7 @@ function setUp(backend: Partial<Backend> = {}) {
   decodeVideo: () => {
       throw new Error('no video');
     },
+    trainingKernels: () => Promise.reject(new Error('no training')),
   };
   const handler = new MessageHandler(surroundings, { wasmPaths: undefined }, (message) => posted.push(message), () =>
     Promise.resolve({

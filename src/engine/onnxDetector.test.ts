@@ -1,7 +1,7 @@
 import { openAsBlob } from 'node:fs';
 import { resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { nodeBackend } from '../../e2e/kernels';
+import { nodeBackend, nodeTrainingKernels } from '../../e2e/kernels';
 import { tinyOnnx, v5Output, v8Output, type TinyBox } from '../../e2e/onnxFiles';
 import type { Picture } from '../base/picture';
 import { quietTask } from '../base/progress';
@@ -24,6 +24,7 @@ beforeAll(async () => {
     decodePicture: () => Promise.reject(new Error('The pictures of these tests are decoded already.')),
     encodePicture: () => Promise.reject(new Error('These tests encode nothing.')),
     openOnnxRuntime: () => import('onnxruntime-web'),
+    trainingKernels: nodeTrainingKernels,
     decodeVideo: () => {
       throw new Error('These tests decode no video.');
     },

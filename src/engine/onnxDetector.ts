@@ -77,7 +77,7 @@ export class OnnxDetector {
     const started = performance.now();
     const outputs = await runSession(this.session, this.runtime, planes(values), this.input);
     const ran = performance.now();
-    const detections = detectionsOf(decodeHead(this.head, outputs), placement, request, this.description);
+    const detections = detectionsOf(decodeHead(this.head, outputs), undefined, placement, request, this.description);
     return {
       model: this.description.name,
       backend: { ...this.backend.choice, label: 'onnxruntime-web (WASM)' },

@@ -5,7 +5,10 @@ import { energyConventionSchema } from '../base/energyConvention';
 import { datasetFormats, datasetParts, type DatasetFormat } from '../base/datasetOptions';
 import { blockKinds, deepestStack, stackKinds, stackSettingsSchema, type BlockSpectrum, type GradientProfile } from '../base/blockStacks';
 import { errorCodes } from '../base/errors';
-import type { Size } from '../base/geometry';
+import { maximumMuted, mutedSchema } from '../base/muted';
+import { resetModes } from '../base/neuron';
+import type { Reach } from '../base/reach';
+import type { Box, Size } from '../base/geometry';
 import {
   columnNames,
   maximumSensorSide,
@@ -94,10 +97,17 @@ const runSettingsSchema = z.object({
   steps: z.int().min(1).max(maximumConvertedSteps),
   decay: z.number().min(0).max(1),
   threshold: z.number(),
+  /** Hard where it is not said: EMS-YOLO is trained with it. */
+  reset: z.enum(resetModes).optional(),
+  /** What is silenced; what the network does not have is passed over. */
+  muted: z.array(mutedSchema).max(maximumMuted).optional(),
   /** Side of the square that the picture is letterboxed into; `native` feeds a picture whose sides are multiples of 32 as it is. */
   inputSize: z.union([z.int().positive().max(2048), z.literal('native')]),
 });
 export type RunSettings = z.infer<typeof runSettingsSchema>;
+
+/** Corners in pixels of the original picture. */
+const boxSchema = z.tuple([z.number(), z.number(), z.number(), z.number()]).readonly();
 
 const operationCountsSchema: z.ZodType<OperationCounts> = z.object({
   steps: z.int().positive(),
@@ -149,6 +159,26 @@ export const requestSchemas = {
     iou: z.number().min(0).max(1),
   }),
   trace: z.object({ slot: slotSchema, frame: frameSchema, settings: runSettingsSchema, layer: z.int().nonnegative() }),
+  /**
+   * Where a box of the SNN came from: the score of the candidate that overlaps `target` most (the box itself where it was found, else the
+   * anchor that was nearest to finding it), from the mean logits over the steps 1 to `upTo`.
+   */
+  explain: z.object({
+    frame: frameSchema,
+    settings: runSettingsSchema,
+    target: z.object({ class: z.int().nonnegative(), box: boxSchema }),
+    upTo: z.int().min(1).max(16),
+    /** Whose neurons are wanted one by one. */
+    layer: z.int().nonnegative(),
+  }),
+  /** What led to a neuron at a step by the recorded spikes, for small inputs only. */
+  traceBack: z.object({
+    frame: frameSchema,
+    settings: runSettingsSchema,
+    neuron: z.object({ layer: z.int().nonnegative(), x: z.int().nonnegative(), y: z.int().nonnegative(), channel: z.int().nonnegative() }),
+    /** 0-based. */
+    step: z.int().min(0).max(15),
+  }),
   /** Whether a file is an event recording. */
   identify: z.object({ name: z.string(), blob: blobSchema }),
   /** Reads on in a recording for about `budgetMs`, from where the last call ended; repeat until it is `finished`. */
@@ -228,10 +258,11 @@ export type RequestPayload<K extends RequestKind> = z.infer<(typeof requestSchem
 const sizeSchema = z.object({ width: z.number(), height: z.number() });
 
 const detectionSchema = z.object({
-  box: z.tuple([z.number(), z.number(), z.number(), z.number()]).readonly(),
+  box: boxSchema,
   score: z.number(),
   class: z.int(),
   name: z.string(),
+  cell: z.object({ scale: z.int(), x: z.int(), y: z.int() }).exactOptional(),
 });
 
 const layerSchema = z.object({
@@ -318,6 +349,66 @@ export type DetectionResult = z.infer<typeof detectionResultSchema>;
 export interface TraceResult {
   layer: LayerDescription;
   trace: LayerTrace;
+  /** What of the network's input leads to a cell of the layer, by strides and kernels. */
+  inputReach: Reach;
+  /** What of the layer leads to a cell of each detection scale; undefined where nothing does. */
+  scaleReaches: (Reach | undefined)[];
+}
+
+/** One neuron layer's part in a score, per step. `train/attribution.ts` says what is promised. */
+export interface LayerExplanation {
+  layer: number;
+  row: number;
+  /** Gradient x emission, summed. */
+  signed: number[];
+  /** Its magnitudes, summed. */
+  magnitude: number[];
+  /** What the layer's spikes add to the explained sum with no neuron in between. */
+  direct: number[];
+}
+
+export interface Explanation {
+  /** The candidate whose score is explained. */
+  found: {
+    /** In pixels of the original picture. */
+    box: Box;
+    /** Overlap with the target. */
+    iou: number;
+    class: number;
+    objectness: number;
+    probability: number;
+    score: number;
+    scale: number;
+    stride: number;
+    anchor: number;
+    x: number;
+    y: number;
+  };
+  upTo: number;
+  /** Slopes of the score over its two logits, objectness and class, and the logits. */
+  slopes: { objectness: number; class: number };
+  logits: { objectness: number; class: number };
+  /** slope x logit of both, which is the layers' `direct` + `directInput` + `biases`. */
+  explained: number;
+  directInput: number;
+  biases: number;
+  layers: LayerExplanation[];
+  /** Of each block that can be silenced: gradient x what it adds to its shortcut, summed; to first order what silencing it takes away. */
+  blocks: { row: number; signed: number; magnitude: number }[];
+  /** The page's run went on from the membranes of the window before, and this one did not. */
+  withoutCarried: boolean;
+  /** On the network's input, `[height, width]`: gradient x input, summed over colours and steps. */
+  inputMap: { width: number; height: number; values: Float32Array };
+  /** Of the layer that was asked for: gradient x emission, `[steps, height, width, channels]`. */
+  layerMap: { layer: number; steps: number; height: number; width: number; channels: number; values: Float32Array };
+}
+
+export interface TracedBack {
+  /** On the network's input, `[height, width]`: 1 where a pixel led to the neuron. */
+  input: { width: number; height: number; values: Uint8Array };
+  /** Spikes (or values) that led to it, by layer; undefined where none could. */
+  layers: { layer: number; count: number; of: number }[];
+  fired: boolean;
 }
 
 export interface RecordingState extends ScanProgress {
@@ -389,6 +480,8 @@ export interface ResponseOf {
   unload: undefined;
   detect: DetectionResult;
   trace: TraceResult;
+  explain: Explanation;
+  traceBack: TracedBack;
   identify: boolean;
   scanRecording: RecordingState;
   viewRecording: RecordingView;

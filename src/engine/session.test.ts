@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { goldenCases } from '../../e2e/golden';
-import { nodeBackend } from '../../e2e/kernels';
+import { nodeBackend, nodeTrainingKernels } from '../../e2e/kernels';
 import { defaultConversion, defaultConvertedSteps } from '../base/conversionOptions';
 import { matchBoxes } from '../base/matchBoxes';
 import type { Picture } from '../base/picture';
@@ -22,6 +22,7 @@ const surroundings: Surroundings = {
   decodeVideo: () => {
     throw new Error('These tests decode no video.');
   },
+  trainingKernels: nodeTrainingKernels,
 };
 
 const settings: RunSettings = { steps: 4, decay: 0.25, threshold: 0.5, inputSize: 'native' };

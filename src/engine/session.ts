@@ -4,6 +4,7 @@ import { paperConvention } from '../base/energyConvention';
 import type { Size } from '../base/geometry';
 import type { Picture } from '../base/picture';
 import { throwIfCancelled, type Task } from '../base/progress';
+import { ownCell } from '../base/reach';
 import type { LayerTrace } from '../base/trace';
 import { parseManifest, verifySha256, type Manifest } from '../checkpoint/manifest';
 import { looksLikeOnnx } from '../checkpoint/onnxMetadata';
@@ -17,12 +18,14 @@ import { calibrate, conversionOfCheckpoint, type Conversion } from '../network/c
 import { ConvertedNetwork } from '../network/converted';
 import type { NetworkGraph } from '../network/graph';
 import { Network, type CarriedMembranes, type NetworkRun, type RecordedLayer } from '../network/network';
+import { reachBackFrom } from '../network/receptive';
 import { parameterCount } from '../network/weights';
 import type { Backend } from '../tensor/backend';
 import type { FeatureShape } from '../tensor/operations';
 import type {
   DetectionResult,
   EventsFrame,
+  Explanation,
   Frame,
   ModelDescription,
   ModelSource,
@@ -31,12 +34,14 @@ import type {
   RunSettings,
   Slot,
   StepPictures,
+  TracedBack,
   TraceResult,
 } from './protocol';
 import type { OnnxRuntime } from './bench/contestants';
 import { ConvertedModel } from './convertedModel';
-import { decodeScales, describeBlocks, describeLayers, detectionsOf, spikesPerStep } from './describe';
+import { cellsOf, decodeScales, describeBlocks, describeLayers, detectionsOf, spikesPerStep } from './describe';
 import { Evaluations, type FrameOutcome, type PreparedFrame } from './evaluation';
+import { Explainer } from './explain';
 import { Frames } from './frames';
 import { OnnxDetector } from './onnxDetector';
 import { frameCosts, operationCounts } from './operationCounts';
@@ -54,6 +59,8 @@ export interface Surroundings {
   openOnnxRuntime(): Promise<OnnxRuntime>;
   /** Every frame of a video in order, scaled to `longSide`. @throws AppError `input/unreadable`, `input/unsupported` */
   decodeVideo(video: Blob, longSide: number, task: Task): AsyncIterable<VideoFrameLuminance>;
+  /** The compiled program of training, which also explains boxes. */
+  trainingKernels(): Promise<BufferSource>;
 }
 
 export interface VideoFrameLuminance {
@@ -68,7 +75,7 @@ export interface VideoFrameLuminance {
 
 interface LoadedModel {
   network: Network;
-  /** For converting it. */
+  /** For converting and explaining it. */
   checkpoint: Checkpoint;
   description: ModelDescription & { mode: NetworkMode };
 }
@@ -100,6 +107,7 @@ export class Session {
   private readonly finished = new Map<Slot, FinishedRun>();
   private readonly membranes = new Map<Slot, Membranes>();
   private readonly frames: Frames;
+  private readonly explainer: Explainer;
   readonly recordings = new Recordings();
   readonly evaluations: Evaluations<LoadedModel | ConvertedModel>;
 
@@ -108,6 +116,7 @@ export class Session {
     private readonly surroundings: Surroundings,
   ) {
     this.frames = new Frames(surroundings, this.recordings);
+    this.explainer = new Explainer(() => surroundings.trainingKernels());
     this.evaluations = new Evaluations({
       surroundings,
       network: async (wanted, task) => (wanted.source ? this.read(wanted, task) : this.loaded(wanted.slot)),
@@ -234,7 +243,7 @@ export class Session {
     const operations = operationCounts(network.graph, placement.input, { ...run, neuronKind: 'leaky' });
     const steps = run.scales[0]?.perStep ? run.steps : 1;
     const detectionsPerStep = Array.from({ length: steps }, (_, step) =>
-      detectionsOf(decodeStep(network, run, step), placement, request, description),
+      detectionsOf(decodeStep(network, run, step), cellsOf(network, run.scales), placement, request, description),
     );
     return {
       model: description.name,
@@ -274,7 +283,19 @@ export class Session {
     const [recorded] = run.recorded;
     const layer = describeLayers(network.graph, placement.input, description.mode)[request.layer];
     if (!recorded || !layer) throw new RangeError('The recorded layer is missing from the run.');
-    return { layer, trace: layerTrace(recorded, request.settings.threshold) };
+    return { layer, trace: layerTrace(recorded, request.settings.threshold), ...reachesOf(network.graph, request.layer) };
+  }
+
+  /** Where a box of the SNN came from. */
+  async explain(request: RequestPayload<'explain'>, task: Task): Promise<Explanation> {
+    const model = this.model('snn');
+    return this.explainer.explain(model, await this.frames.prepare(request.frame, request.settings, model.description, task), request, task);
+  }
+
+  /** What led to a neuron's spike. */
+  async traceBack(request: RequestPayload<'traceBack'>, task: Task): Promise<TracedBack> {
+    const model = this.model('snn');
+    return this.explainer.traceBack(model, await this.frames.prepare(request.frame, request.settings, model.description, task), request, task);
   }
 
   /** A whole run with every layer recorded, for the command line's raw output. */
@@ -408,6 +429,8 @@ export class Session {
         steps: settings.steps,
         decay: settings.decay,
         threshold: settings.threshold,
+        reset: settings.reset ?? 'hard',
+        muted: settings.muted ?? [],
         record: new Set(wanted.record),
         logitsPerStep: wanted.logitsPerStep && description.mode === 'snn',
         ...(membranes && { carry: { from: membranes.before } }),
@@ -468,6 +491,14 @@ export interface Recording {
   run: NetworkRun;
   candidates: Candidates;
   anchorsPerScale: number;
+}
+
+function reachesOf(graph: NetworkGraph, layer: number): Pick<TraceResult, 'inputReach' | 'scaleReaches'> {
+  const node = graph.layers[layer]?.node ?? 0;
+  return {
+    inputReach: reachBackFrom(graph, node).get(0) ?? ownCell,
+    scaleReaches: graph.scales.map((scale) => reachBackFrom(graph, scale.node).get(node)),
+  };
 }
 
 function decodeStep(network: Network, run: NetworkRun, step: number): Candidates {

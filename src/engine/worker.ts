@@ -1,4 +1,4 @@
-import { fetchKernels } from '../tensor/event/kernelsFile';
+import { fetchKernels, fetchTrainingKernels } from '../tensor/event/kernelsFile';
 import { wasmFiles } from '../tensor/wasmFiles';
 import { MessageHandler } from './messages';
 import { decodePicture, encodePicture, readModelFile } from './pageFiles';
@@ -8,7 +8,7 @@ import { decodeVideo } from './video';
 /** The engine in a page: a dedicated worker, so that the page stays free. */
 
 const handler = new MessageHandler(
-  { readModelFile, decodePicture, encodePicture, decodeVideo, openOnnxRuntime },
+  { readModelFile, decodePicture, encodePicture, decodeVideo, openOnnxRuntime, trainingKernels: fetchTrainingKernels },
   { wasmPaths: wasmFiles, eventKernels: fetchKernels },
   (message, transfer) => self.postMessage(message, { transfer }),
 );

@@ -4,6 +4,7 @@ import type { Progress } from '../base/progress';
 import type { Size } from '../base/geometry';
 import type { BackendPreference } from '../client/engineClient';
 import type { ChosenBox } from './address';
+import { firstExplainState, firstRasterHistory, type ExplainState, type RasterHistory } from './explain';
 import type { PageName, PanelName } from './names';
 import { defaultSimulatorSettings, type Representation, type SimulatorSettings } from '../base/eventOptions';
 import { firstConvertedState, firstEnergyState, type ConvertedState, type EnergyState } from './comparison';
@@ -51,7 +52,7 @@ export type {
   TraceResult,
   TruthBox,
 };
-export type { ChosenBox, PageName, PanelName };
+export type { ChosenBox, ExplainState, PageName, PanelName };
 
 /**
  * What the page knows, each shape of it in one slice with one owner. Views read it with selectors; only commands write.
@@ -164,13 +165,15 @@ export interface PlaygroundState {
   source: Source | undefined;
   recording: RecordingState | undefined;
   camera: CameraState;
-  run: RunSettings;
+  run: Required<RunSettings>;
   detection: DetectionSettings;
   results: Record<Slot, PaneResult | undefined>;
   converted: ConvertedState;
   energy: EnergyState;
   trace: TraceResult | undefined;
   evaluate: EvaluateState;
+  history: RasterHistory;
+  explain: ExplainState;
   learn: LearnState;
   /** What is under way, by what started it. */
   activities: Record<string, Activity>;
@@ -204,7 +207,7 @@ export interface PlaygroundState {
 }
 
 /** The paper's steps, neuron and default display thresholds (specification, sections 2, 3 and 6). */
-export const trainedRun: RunSettings = { steps: 4, decay: 0.25, threshold: 0.5, inputSize: 'native' };
+export const trainedRun: Required<RunSettings> = { steps: 4, decay: 0.25, threshold: 0.5, reset: 'hard', muted: [], inputSize: 'native' };
 export const defaultDetection: DetectionSettings = { confidence: 0.25, iou: 0.45 };
 
 /** Gen1's window (specification, section 8), moved on by a slice at a time. */
@@ -234,6 +237,8 @@ export const usePlayground = create<PlaygroundState>()(() => ({
   energy: firstEnergyState,
   trace: undefined,
   evaluate: initialEvaluate,
+  history: firstRasterHistory,
+  explain: firstExplainState,
   learn: initialLearn,
   activities: {},
   messages: [],
