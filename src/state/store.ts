@@ -2,6 +2,7 @@ import { create } from 'zustand';
 import type { ErrorReport } from '../base/errors';
 import type { Progress } from '../base/progress';
 import type { Size } from '../base/geometry';
+import { emptySketch, type Sketch } from '../base/sketch';
 import type { BackendPreference } from '../client/engineClient';
 import type { ChosenBox } from './address';
 import type { PageName, PanelName } from './names';
@@ -160,6 +161,8 @@ export interface PlaygroundState {
   results: Record<Slot, PaneResult | undefined>;
   trace: TraceResult | undefined;
   learn: LearnState;
+  /** What was drawn to be detected. */
+  sketch: Sketch;
   /** What is under way, by what started it. */
   activities: Record<string, Activity>;
   messages: Message[];
@@ -220,6 +223,7 @@ export const usePlayground = create<PlaygroundState>()(() => ({
   results: { snn: undefined, ann: undefined, converted: undefined },
   trace: undefined,
   learn: initialLearn,
+  sketch: emptySketch,
   activities: {},
   messages: [],
   view: {

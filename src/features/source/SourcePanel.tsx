@@ -3,6 +3,7 @@ import { Button, Panel } from '../../ui/controls';
 import { openFiles } from '../../commands/files';
 import { fetchPicture, remotePictures, showDrawnPicture, drawAnother, drawnPictures } from '../../commands/sources';
 import { usePlayground } from '../../state/store';
+import { SketchSource } from './SketchSource';
 import './source.css';
 
 /** Where the picture comes from. Dropping and pasting work on the whole page; this panel says so. */
@@ -50,6 +51,7 @@ export function SourcePanel() {
         Or drop or paste a picture, an event recording, a video, or a checkpoint (<code>.pt</code>, <code>.safetensors</code>) anywhere. Nothing is
         uploaded: files stay on this machine.
       </p>
+      <SketchSource />
       <details className="source-remote">
         <summary>Real blood smears (BCCD)</summary>
         <p className="source-note">
