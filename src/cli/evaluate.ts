@@ -1,19 +1,16 @@
-import { statSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
-import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { datasetFormats, datasetParts } from '../base/datasetOptions';
 import { AppError, asAppError } from '../base/errors';
 import { z } from '../base/schema';
 import type { DatasetSummary, EvaluatedCase, EvaluationState } from '../engine/protocol';
 import { Session } from '../engine/session';
-import { filesOfZip, type DatasetFile } from '../evaluate/datasets/files';
 import type { RuleResult } from '../evaluate/rules/rules';
 import { maximumSteps } from '../network/network';
 import { openBackend } from '../tensor/backend';
 import { inputSide, mode as modeSchema, parseOption, wholeNumber } from './arguments';
+import { datasetFilesAt } from './datasetFolder';
 import { readKernels } from './kernels';
-import { modelSource, nodeSurroundings, openFile, terminalTask } from './surroundings';
+import { modelSource, nodeSurroundings, terminalTask } from './surroundings';
 
 /** So often what was found so far is set down: what a cancelled run still tells. */
 const portionMs = 5000;
@@ -47,7 +44,7 @@ export async function evaluateCommand(args: string[]): Promise<void> {
   const source = await modelSource(weights);
   const backend = await openBackend({ preference: 'auto', wasmPaths: undefined, eventKernels: readKernels, avoid: [] });
   const { evaluations } = new Session(backend, nodeSurroundings);
-  await evaluations.openFiles({ id: 'data', files: await filesOf(data), format }, task);
+  await evaluations.openFiles({ id: 'data', files: await datasetFilesAt(data), format }, task);
   const request = { id: 'evaluation', dataset: 'data', part, limit, networks: [{ slot, source }], steps, inputSize, budgetMs: portionMs };
   const state = await untilFinished(() => evaluations.evaluate(request, task));
   const [found] = state.cases;
@@ -70,32 +67,12 @@ async function untilFinished(evaluate: () => Promise<EvaluationState>): Promise<
   return last;
 }
 
-/** A folder with all that lies in it, or a zip. @throws AppError `input/unreadable` */
-export async function filesOf(path: string): Promise<DatasetFile[]> {
-  if (!isFolder(path)) return filesOfZip(basename(path), await openFile(path));
-  const entries = await readdir(path, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => !entry.isDirectory())
-    .map((entry) => {
-      const full = join(entry.parentPath, entry.name);
-      return { path: full.slice(path.length), open: () => openFile(full) };
-    });
-}
-
-function isFolder(path: string): boolean {
-  try {
-    return statSync(path).isDirectory();
-  } catch (cause) {
-    throw new AppError('input/unreadable', `The folder ${path} cannot be read.`, 'Check the name and that you may read it.', cause);
-  }
-}
-
 /** What a person should know about the figures; standard output holds only those. */
 function remarks({ problems, problemCount, partSizes }: DatasetSummary, found: EvaluatedCase, { done, total, finished }: EvaluationState): string[] {
   const parts = Object.entries(partSizes).map(([name, size]) => `${name} ${size}`);
   return [
     ...(finished ? [] : [`Cancelled after ${done} of ${total}; the figures are of those.`]),
-    ...(found.sizeChosenBy === 'probe' ? [`The checkpoint does not say what size it was trained at; ${found.inputSize} px served the first samples best (--size chooses another).`] : []),
+    ...(found.sizeChosenBy === 'assumption' ? [`The checkpoint does not say what size it was trained at; ${found.inputSize} px is assumed (--size chooses another).`] : []),
     ...(found.matchedBy === 'order' ? ['No class name of the data set is the network’s: classes were taken in order.'] : []),
     ...(found.unknownClasses.length > 0 ? [`The network does not know ${found.unknownClasses.join(', ')}: these labels were left out.`] : []),
     ...(parts.length > 1 ? [`The data set has parts: ${parts.join(', ')} (--part chooses one).`] : []),

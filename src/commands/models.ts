@@ -69,6 +69,7 @@ export async function loadCheckpointFile(slot: 'snn' | 'ann', file: File): Promi
   const loaded = await load(slot, { kind: 'file', name: file.name, blob: file });
   if (!loaded) return;
   if (loaded.mode === 'snn') await dropForeignTwin();
+  if (loaded.mode === 'converted') usePlayground.setState(({ converted }) => ({ converted: { ...converted, isOn: true, points: [] } }));
   rerun();
 }
 

@@ -33,6 +33,13 @@ export function rerun(): void {
   }, 0);
 }
 
+const followers = new Set<() => void>();
+
+/** Whatever else depends on the present source and settings: called when both networks have run. */
+export function afterRuns(follower: () => void): void {
+  followers.add(follower);
+}
+
 /**
  * Runs the networks on the present source; the player waits for it. With `next`, on that: it then takes the present one's place together
  * with its boxes, so that a picture that changes all the time is never shown without.
@@ -59,6 +66,7 @@ export async function detectAll(next?: Source): Promise<void> {
     return true;
   });
   if (!finished) return;
+  for (const follower of followers) follower();
   await readSlices();
   await traceChosenLayer();
 }

@@ -2,7 +2,7 @@ import { paperConvention } from '../base/energyConvention';
 import type { Task } from '../base/progress';
 import type { LetterboxPlacement } from '../detect/letterbox';
 import { estimateEnergy } from '../energy/energy';
-import { ConvertedNetwork, type ConvertedRun, type ConvertedState } from '../network/converted';
+import type { ConvertedNetwork, ConvertedRun, ConvertedState } from '../network/converted';
 import type { Backend } from '../tensor/backend';
 import { decodeScales, describeBlocks, describeLayers, detectionsOf } from './describe';
 import type { PreparedInput } from './frames';

@@ -4,17 +4,18 @@ import type { Size } from '../base/geometry';
 import { throwIfCancelled, type Task } from '../base/progress';
 import type { Candidates } from '../detect/decode';
 import { toOriginal } from '../detect/letterbox';
-import { suppress } from '../detect/nonMaximumSuppression';
+import { suppress, type SuppressionSettings } from '../detect/nonMaximumSuppression';
+import { shownSuppression } from '../evaluate/analysis/errors';
 import { matchClasses, type ClassMatch } from '../evaluate/classes';
 import type { Dataset, DatasetProblem, DatasetSample, LabelBox } from '../evaluate/datasets/dataset';
 import { filesOfZip, type DatasetFile } from '../evaluate/datasets/files';
 import { openDataset } from '../evaluate/datasets/open';
-import { evaluationSuppression, PrecisionTally } from '../evaluate/rules/meanAveragePrecision';
+import { evaluationSuppression } from '../evaluate/rules/meanAveragePrecision';
 import type { ScoredBox } from '../evaluate/rules/rules';
 import { Tally, type SampleOutcome } from '../evaluate/tally';
 import { paintSteps } from '../input/events/steps';
 import { trainedNeuron } from '../network/network';
-import { Frames, type PreparedInput } from './frames';
+import { Frames, pictureSideOf, type PreparedInput } from './frames';
 import type {
   DatasetSummary,
   EvaluatedCase,
@@ -55,9 +56,6 @@ export interface FrameOutcome {
 /** The window that ends when a label holds (specification, section 8). */
 const labelWindowUs = 250_000;
 const defaultSteps = { pictures: 4, events: 5 };
-/** Sides that a checkpoint without a word about its input is tried at, the released networks' first. */
-const candidateSides = [640, 512, 416, 320, 256] as const;
-const probedSamples = 16;
 /** Reporting costs time of its own: at most about a fifth of the whole. */
 const reportShare = 4;
 
@@ -67,11 +65,8 @@ interface OpenedDataset {
   problems: DatasetProblem[];
 }
 
-interface Case<Model> {
+interface Case<Model> extends Pick<EvaluatedCase, 'steps' | 'inputSize' | 'sizeChosenBy'> {
   model: Model;
-  steps: number;
-  inputSize: number | 'native';
-  sizeChosenBy: EvaluatedCase['sizeChosenBy'];
   match: ClassMatch;
   tally: Tally;
 }
@@ -175,7 +170,7 @@ export class Evaluations<Model extends EvaluatedModel> {
       for (const wanted of request.networks) {
         const model = await this.host.network(wanted, task);
         networks.push({ model, wanted });
-        cases.push(...(await this.casesOf(model, request, dataset, samples, task)));
+        cases.push(...this.casesOf(model, request, dataset));
       }
       this.running = { id: request.id, networks, samples, cases, next: 0, reportMs: 0 };
       return this.running;
@@ -185,46 +180,14 @@ export class Evaluations<Model extends EvaluatedModel> {
     }
   }
 
-  private async casesOf(
-    model: Model,
-    request: RequestPayload<'evaluate'>,
-    dataset: Dataset,
-    samples: readonly DatasetSample[],
-    task: Task,
-  ): Promise<Case<Model>[]> {
+  private casesOf(model: Model, request: RequestPayload<'evaluate'>, dataset: Dataset): Case<Model>[] {
     const { classNames, mode, steps: trained } = model.description;
     const match = matchClasses(dataset, classNames);
-    const reads = dataset.format === 'gen1' ? 'events' : 'pictures';
-    const asked = request.steps.length > 0 ? request.steps : [trained ?? defaultSteps[reads]];
+    const asked = request.steps.length > 0 ? request.steps : [trained ?? defaultSteps[dataset.format === 'gen1' ? 'events' : 'pictures']];
     // One pass is all that an ANN has.
-    const everySteps = mode === 'ann' ? [1] : asked;
-    const size = await this.inputSize(model, request, { match, reads, steps: everySteps[0] ?? 1 }, samples, task);
+    const everySteps = mode === 'ann' ? [1] : [...new Set(asked)];
+    const size = sizeFor(model.description, request.inputSize, dataset);
     return everySteps.map((steps) => ({ model, steps, ...size, match, tally: new Tally(classNames) }));
-  }
-
-  /** As asked; else the network's own; else the sensor's or, for pictures, the one that serves the first samples best. */
-  private async inputSize(
-    model: Model,
-    request: RequestPayload<'evaluate'>,
-    { match, reads, steps }: { match: ClassMatch; reads: 'pictures' | 'events'; steps: number },
-    samples: readonly DatasetSample[],
-    task: Task,
-  ): Promise<Pick<Case<Model>, 'inputSize' | 'sizeChosenBy'>> {
-    if (request.inputSize !== undefined) return { inputSize: request.inputSize, sizeChosenBy: 'request' };
-    if (model.description.inputSize !== undefined) return { inputSize: model.description.inputSize, sizeChosenBy: 'network' };
-    if (reads === 'events') return { inputSize: 'native', sizeChosenBy: 'sensor' };
-    const tallies = candidateSides.map((side) => ({ side, tally: new PrecisionTally() }));
-    for (const [index, sample] of samples.slice(0, probedSamples).entries()) {
-      for (const { side, tally } of tallies) {
-        throwIfCancelled(task.signal);
-        const outcome = await this.outcome(model, sample, { inputSize: side, steps, match }, task).catch(onlyIfCancelled);
-        if (outcome) tally.add(outcome);
-      }
-      task.report({ label: 'Looking for the input size', done: index + 1, total: Math.min(samples.length, probedSamples), unit: 'items' });
-    }
-    const scored = tallies.map(({ side, tally }) => ({ side, map: tally.result([]).released.map ?? 0 }));
-    const best = scored.reduce((most, next) => (next.map > most.map ? next : most));
-    return { inputSize: best.side, sizeChosenBy: 'probe' };
   }
 
   private async evaluateSample(running: Running<Model>, { problems }: OpenedDataset, task: Task): Promise<void> {
@@ -266,10 +229,11 @@ export class Evaluations<Model extends EvaluatedModel> {
     const { candidates, ...outcome } = await this.host.run(model, input, steps, task);
     const inferred = performance.now();
     const size = input.placement.original;
-    const detections = suppress(candidates, evaluationSuppression).map(({ box, score, class: label }): ScoredBox => ({ box: toOriginal(box, input.placement), score, class: label }));
+    const boxesOf = (settings: SuppressionSettings): ScoredBox[] => suppress(candidates, settings).map((found) => ({ ...found, box: toOriginal(found.box, input.placement) }));
     return {
       size,
-      detections,
+      detections: boxesOf(evaluationSuppression),
+      shown: boxesOf(shownSuppression),
       labels: labelsFor(sample, size, match),
       preprocessMs: prepared - started,
       inferenceMs: inferred - prepared,
@@ -304,9 +268,11 @@ export class Evaluations<Model extends EvaluatedModel> {
   }
 }
 
-function onlyIfCancelled(thrown: unknown): undefined {
-  if (asAppError(thrown).code === 'cancelled') throw thrown;
-  return undefined;
+/** As asked; else the network's own; else the sensor's, or what is likely for pictures. */
+function sizeFor(model: ModelDescription, asked: number | undefined, { format }: Dataset): Pick<EvaluatedCase, 'inputSize' | 'sizeChosenBy'> {
+  if (asked !== undefined) return { inputSize: asked, sizeChosenBy: 'request' };
+  if (model.inputSize !== undefined) return { inputSize: model.inputSize, sizeChosenBy: 'network' };
+  return format === 'gen1' ? { inputSize: 'native', sizeChosenBy: 'sensor' } : { inputSize: pictureSideOf(model), sizeChosenBy: 'assumption' };
 }
 
 async function frameOf({ id, content }: DatasetSample): Promise<Frame> {

@@ -254,6 +254,8 @@ export interface ModelDescription {
   name: string;
   /** Which slot it was loaded into: a file that says what it is decides for itself. */
   mode: Slot;
+  /** The ANN twin that it was converted from in this session; undefined for everything that comes from a file. */
+  convertedFrom: string | undefined;
   classNames: readonly string[];
   parameters: number;
   neuronLayers: number;
@@ -350,8 +352,8 @@ export interface EvaluatedCase extends Omit<TallyResult, 'worst'> {
   steps: number;
   /** `native`: the sensor's own size. */
   inputSize: number | 'native';
-  /** `probe`: nobody says what the network was trained at, and this size served the first samples best. */
-  sizeChosenBy: 'request' | 'network' | 'sensor' | 'probe';
+  /** `assumption`: nobody says what the network was trained at; its number of parameters decided. */
+  sizeChosenBy: 'request' | 'network' | 'sensor' | 'assumption';
   classNames: readonly string[];
   matchedBy: 'name' | 'order';
   /** Classes of the data set that the network does not know. */

@@ -115,7 +115,7 @@ export class Session {
     const located = await this.locate(slot, source, task);
     const checkpoint = await openCheckpoint(located.blob, task);
     const conversion = await conversionOfCheckpoint(checkpoint, task);
-    if (conversion) return this.loadConverted(checkpoint, conversion, { name: located.name, inputSize: located.manifest?.inputSize }, task);
+    if (conversion) return this.loadConverted(checkpoint, conversion, { name: located.name, inputSize: located.manifest?.inputSize, convertedFrom: undefined }, task);
     const model = await this.networkOf(checkpoint, located, slot, task);
     const { description } = model;
     this.unload({ slot: description.mode });
@@ -135,6 +135,7 @@ export class Session {
     const description = {
       name,
       mode,
+      convertedFrom: undefined,
       ...countsOf(network.graph),
       inputSize: manifest?.inputSize,
       steps: manifest?.steps,
@@ -147,7 +148,7 @@ export class Session {
   /** Makes the converted network of the ANN twin; an earlier one stays until it is complete. */
   async convert(request: RequestPayload<'convert'>, task: Task): Promise<ModelDescription> {
     const { checkpoint, description } = this.model('ann');
-    return this.loadConverted(checkpoint, await this.measure(request, task), description, task);
+    return this.loadConverted(checkpoint, await this.measure(request, task), { ...description, convertedFrom: description.name }, task);
   }
 
   /** What the conversion of the ANN twin needs to know of its activations. */
@@ -164,7 +165,7 @@ export class Session {
   private async loadConverted(
     checkpoint: Checkpoint,
     conversion: Conversion,
-    { name, inputSize }: Pick<ModelDescription, 'name' | 'inputSize'>,
+    { name, inputSize, convertedFrom }: Pick<ModelDescription, 'name' | 'inputSize' | 'convertedFrom'>,
     task: Task,
   ): Promise<ModelDescription> {
     const network = await ConvertedNetwork.load(checkpoint, conversion, this.backend.operations, task);
@@ -172,6 +173,7 @@ export class Session {
     const description: ModelDescription = {
       name,
       mode: 'converted',
+      convertedFrom,
       ...countsOf(network.graph),
       inputSize,
       steps: defaultConvertedSteps,

@@ -9,6 +9,7 @@ import type { Checkpoint } from '../checkpoint/types';
 import type { Dataset } from '../evaluate/datasets/dataset';
 import { composeDigits } from '../input/frames/digits';
 import type { HandwrittenDigit } from '../input/frames/handwriting';
+import type { DigitPools } from '../input/frames/mnist';
 import type { TrainingOperations } from '../tensor/training';
 import type { LabelledPicture } from '../train/augment';
 import { stageOf, totalEpochs, type TrainingConfig, type TrainingData } from '../train/config';
@@ -25,7 +26,7 @@ const digitNames = Array.from({ length: 10 }, (_, digit) => String(digit));
 export function digitSources(
   config: TrainingConfig,
   { scenesPerEpoch, validationScenes, digits: [fewest, most] }: Extract<TrainingData, { kind: 'digits' }>,
-  pools: { training: readonly HandwrittenDigit[]; validation: readonly HandwrittenDigit[] },
+  pools: DigitPools,
 ): TrainingSources {
   const source = (pool: readonly HandwrittenDigit[], length: number): TrainingSource => ({
     classNames: digitNames,

@@ -7,13 +7,16 @@ import type { BackendPreference } from '../client/engineClient';
 import type { ChosenBox } from './address';
 import type { PageName, PanelName } from './names';
 import { defaultSimulatorSettings, type Representation, type SimulatorSettings } from '../base/eventOptions';
+import { firstConvertedState, firstEnergyState, type ConvertedState, type EnergyState } from './comparison';
 import type {
   BackendChoice,
   DetectionResult,
+  EnergyBreakdown,
   EventsFrame,
   LayerDescription,
   ModelDescription,
   ModelSource,
+  OperationCounts,
   RecordingRef,
   RecordingView,
   RequestPayload,
@@ -26,15 +29,18 @@ import type {
 } from '../client/types';
 import { initialLearn, type LearnState } from './learn';
 
+export type { ConvertedState, EnergyState };
 export { detectionResultSchema } from '../client/types';
 export type {
   BackendChoice,
   BackendPreference,
   DetectionResult,
+  EnergyBreakdown,
   EventsFrame,
   LayerDescription,
   ModelDescription,
   ModelSource,
+  OperationCounts,
   RecordingRef,
   RequestPayload,
   RunSettings,
@@ -159,6 +165,8 @@ export interface PlaygroundState {
   run: RunSettings;
   detection: DetectionSettings;
   results: Record<Slot, PaneResult | undefined>;
+  converted: ConvertedState;
+  energy: EnergyState;
   trace: TraceResult | undefined;
   learn: LearnState;
   /** What was drawn to be detected. */
@@ -221,6 +229,8 @@ export const usePlayground = create<PlaygroundState>()(() => ({
   run: trainedRun,
   detection: defaultDetection,
   results: { snn: undefined, ann: undefined, converted: undefined },
+  converted: firstConvertedState,
+  energy: firstEnergyState,
   trace: undefined,
   learn: initialLearn,
   sketch: emptySketch,

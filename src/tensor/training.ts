@@ -1,5 +1,5 @@
 import type { Surrogate } from '../base/surrogate';
-import type { ConvolutionGeometry, NeuronParameters } from './operations';
+import { convolvedSide, type ConvolutionGeometry, type NeuronParameters } from './operations';
 
 /**
  * The operations of training: forward and backward, one by one, over a batch. Values have the logical shape
@@ -114,4 +114,13 @@ export interface TrainingOperations {
 
 export function batchElements({ steps, images, height, width, channels }: BatchShape): number {
   return steps * images * height * width * channels;
+}
+
+export function convolvedBatch(input: BatchShape, geometry: ConvolutionGeometry): BatchShape {
+  return {
+    ...input,
+    height: convolvedSide(input.height, geometry),
+    width: convolvedSide(input.width, geometry),
+    channels: geometry.outputChannels,
+  };
 }

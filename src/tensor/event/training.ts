@@ -1,15 +1,16 @@
 import { surrogateShapes, type Surrogate } from '../../base/surrogate';
-import { convolvedSide, type ConvolutionGeometry, type NeuronParameters } from '../operations';
-import type {
-  Backward,
-  Batch,
-  BatchShape,
-  FiredBatch,
-  Normalised,
-  NormParameters,
-  TrainedNeuron,
-  TrainedWeights,
-  TrainingOperations,
+import type { ConvolutionGeometry, NeuronParameters } from '../operations';
+import {
+  convolvedBatch,
+  type Backward,
+  type Batch,
+  type BatchShape,
+  type FiredBatch,
+  type Normalised,
+  type NormParameters,
+  type TrainedNeuron,
+  type TrainedWeights,
+  type TrainingOperations,
 } from '../training';
 import { Heap } from './heap';
 import type { TrainingKernels } from './trainingKernels';
@@ -121,7 +122,7 @@ export class EventTraining implements TrainingOperations {
     const lists = this.activeLists(input);
     const { kernel, stride, padding, inputChannels } = geometry;
     const { steps, images, height, width } = input.shape;
-    const output = this.allocate(convolved(input.shape, geometry));
+    const output = this.allocate(convolvedBatch(input.shape, geometry));
     const outputs = strideOf(geometry.outputChannels);
     const initial = bias ? this.perChannel(bias, outputs) : this.nothing;
     // One pixel's rows must fit.
@@ -197,9 +198,10 @@ export class EventTraining implements TrainingOperations {
     if (running) ({ mean, variance } = running);
     else {
       const { sums, products } = this.channelPairs(stride, (first, second) => {
-        this.kernels.sumChannels(source.address, places, stride * 4, first, second);
+        this.kernels.sumChannels(source.address, places, stride * 4, source.address, first, second);
       });
-      mean = Float32Array.from({ length: channels }, (_, c) => at(sums, c) / places);
+      const origin = this.floats(source.address, channels);
+      mean = Float32Array.from({ length: channels }, (_, c) => at(origin, c) + at(sums, c) / places);
       variance = Float32Array.from({ length: channels }, (_, c) => Math.max(0, at(products, c) / places - (at(sums, c) / places) ** 2));
     }
     const inverse = variance.map((value) => 1 / Math.sqrt(value + norm.epsilon));
@@ -253,8 +255,9 @@ export class EventTraining implements TrainingOperations {
     const sourceStepBytes = input.shape.steps === 1 ? 0 : values * 4;
     const { decay, threshold, reset } = parameters;
     let membrane: number | undefined;
-    if (neuron === 'relu') this.kernels.relu(address, stored(output.shape), output.address);
-    else if (neuron === 'lif') {
+    if (neuron === 'relu') {
+      for (let step = 0; step < steps; step++) this.kernels.relu(address + step * sourceStepBytes, values, output.address + step * values * 4);
+    } else if (neuron === 'lif') {
       this.kernels.integrate(address, sourceStepBytes, values, steps, decay, threshold, Number(reset === 'soft'), output.address);
     } else {
       membrane = this.heap.allocate(stored(output.shape) * 4);
@@ -270,8 +273,11 @@ export class EventTraining implements TrainingOperations {
     const to = (target as EventBatch).address;
     const values = stored(shape) / shape.steps;
     const targetStepBytes = target.shape.steps === 1 ? 0 : values * 4;
-    if (neuron === 'relu') this.kernels.addReluGradient(address, from, stored(shape), to);
-    else if (membrane !== undefined) {
+    if (neuron === 'relu') {
+      for (let step = 0; step < shape.steps; step++) {
+        this.kernels.addReluGradient(address + step * values * 4, from + step * values * 4, values, to + step * targetStepBytes);
+      }
+    } else if (membrane !== undefined) {
       this.kernels.addSiluGradient(membrane, address, from, values, shape.steps, parameters.decay, to, targetStepBytes);
     } else {
       this.kernels.addIntegrateGradient(
@@ -357,7 +363,7 @@ export class EventTraining implements TrainingOperations {
     const { channels } = input.shape;
     const stride = strideOf(channels);
     const { sums } = this.channelPairs(stride, (first, second) => {
-      this.kernels.sumChannels((input as EventBatch).address, stored(input.shape) / stride, stride * 4, first, second);
+      this.kernels.sumChannels((input as EventBatch).address, stored(input.shape) / stride, stride * 4, this.nothing, first, second);
     });
     return this.vector(Float32Array.from(sums.subarray(0, channels)));
   }
@@ -504,15 +510,6 @@ const largestChannels = 4096;
 
 function spikes(batch: Batch): boolean {
   return (batch as Partial<EventFired>).neuron === 'lif';
-}
-
-function convolved(input: BatchShape, geometry: ConvolutionGeometry): BatchShape {
-  return {
-    ...input,
-    height: convolvedSide(input.height, geometry),
-    width: convolvedSide(input.width, geometry),
-    channels: geometry.outputChannels,
-  };
 }
 
 function strideOf(channels: number): number {
