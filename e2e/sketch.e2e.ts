@@ -19,6 +19,16 @@ function source(page: Page): Locator {
   return page.getByRole('region', { name: 'Source', exact: true });
 }
 
+/** Draws a level line and keeps the mouse's button down. */
+async function drawLine(page: Page, pad: Locator, y: number): Promise<void> {
+  await pad.scrollIntoViewIfNeeded();
+  const area = await pad.boundingBox();
+  if (!area) throw new Error('The pad is not shown.');
+  await page.mouse.move(area.x + area.width * 0.3, area.y + area.height * y);
+  await page.mouse.down();
+  await page.mouse.move(area.x + area.width * 0.7, area.y + area.height * y, { steps: 8 });
+}
+
 /** Draws a digit with the mouse: `x` and `y` are its middle as shares of the pad, `height` its height. */
 async function drawDigit(page: Page, pad: Locator, digit: number, { x, y, height }: { x: number; y: number; height: number }): Promise<void> {
   const area = await pad.boundingBox();
@@ -47,11 +57,7 @@ function inked(pad: Locator): Promise<number> {
 test('what is drawn becomes the picture while the pen is still down; undo and clear take it back', async ({ page }) => {
   const pad = await openPad(page);
   expect(await inked(pad)).toBe(0);
-  const area = await pad.boundingBox();
-  if (!area) throw new Error('The pad is not shown.');
-  await page.mouse.move(area.x + area.width * 0.3, area.y + area.height * 0.3);
-  await page.mouse.down();
-  await page.mouse.move(area.x + area.width * 0.7, area.y + area.height * 0.3, { steps: 8 });
+  await drawLine(page, pad, 0.3);
   await expect(source(page)).toContainText('Your drawing, 320 × 320 px');
   await expect(page.getByText(/The SNN reads/)).toBeVisible();
   const thin = await inked(pad);
@@ -59,12 +65,9 @@ test('what is drawn becomes the picture while the pen is still down; undo and cl
 
   await source(page).getByRole('slider', { name: 'Pen width' }).focus();
   await page.keyboard.press('End');
-  await page.mouse.move(area.x + area.width * 0.3, area.y + area.height * 0.7);
-  await page.mouse.down();
-  await page.mouse.move(area.x + area.width * 0.7, area.y + area.height * 0.7, { steps: 8 });
+  await drawLine(page, pad, 0.7);
   await page.mouse.up();
-  const both = await inked(pad);
-  expect(both - thin).toBeGreaterThan(1.8 * thin);
+  expect((await inked(pad)) - thin).toBeGreaterThan(1.8 * thin);
 
   await source(page).getByRole('button', { name: 'Undo' }).click();
   await expect.poll(() => inked(pad)).toBeCloseTo(thin, 4);

@@ -51,8 +51,8 @@ describe('written digits', () => {
 });
 
 it('is painted at the size asked for: a dot, then lines as wide as the pen was pressed', () => {
-  const done: (string | number)[][] = [];
-  const note = (name: string) => (...values: number[]) => void done.push([name, ...values]);
+  const done: unknown[][] = [];
+  const note = (name: string) => (...values: unknown[]) => void done.push([name, ...values]);
   const context: SketchContext = {
     fillStyle: '',
     strokeStyle: '',

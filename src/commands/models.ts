@@ -45,8 +45,9 @@ export const digitsModel = shippedModels.find(({ name }: { name: string }) => na
 
 /** A shipped model for something else makes way for the one that reads digits; what a person loaded stays. */
 export async function chooseModelForDigits(): Promise<void> {
+  if (!digitsModel) return chooseModelFor('pictures');
   const { models } = usePlayground.getState();
-  if (!digitsModel || models.snn?.name === digitsModel.name) return;
+  if (models.snn?.name === digitsModel.name) return;
   if (!models.snn || shippedModels.some(({ name }) => name === models.snn?.name)) await loadShippedModel(digitsModel.name);
 }
 

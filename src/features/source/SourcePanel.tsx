@@ -33,6 +33,7 @@ export function SourcePanel() {
         </Button>
         <Button onPress={() => void drawAnother()}>Draw another</Button>
       </div>
+      <SketchSource />
       <input
         ref={fileInput}
         type="file"
@@ -51,7 +52,6 @@ export function SourcePanel() {
         Or drop or paste a picture, an event recording, a video, or a checkpoint (<code>.pt</code>, <code>.safetensors</code>) anywhere. Nothing is
         uploaded: files stay on this machine.
       </p>
-      <SketchSource />
       <details className="source-remote">
         <summary>Real blood smears (BCCD)</summary>
         <p className="source-note">
