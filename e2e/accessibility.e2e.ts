@@ -27,6 +27,7 @@ for (const theme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme: theme });
       await openPage(page);
       await page.getByText('Table of boxes').first().click();
+      await page.getByText('Draw digits', { exact: true }).click();
       await expectWellMade(page, `${theme}-${name}`);
     });
 

@@ -40,6 +40,17 @@ export async function chooseModelFor(reads: 'pictures' | 'events'): Promise<void
   if (fitting) await loadShippedModel(fitting.name);
 }
 
+/** The model that reads handwritten digits, as far as the site ships one. */
+export const digitsModel = shippedModels.find(({ name }: { name: string }) => name === 'digits');
+
+/** A shipped model for something else makes way for the one that reads digits; what a person loaded stays. */
+export async function chooseModelForDigits(): Promise<void> {
+  if (!digitsModel) return chooseModelFor('pictures');
+  const { models } = usePlayground.getState();
+  if (models.snn?.name === digitsModel.name) return;
+  if (!models.snn || shippedModels.some(({ name }) => name === models.snn?.name)) await loadShippedModel(digitsModel.name);
+}
+
 async function loadShippedModel(name: string): Promise<void> {
   const shipped = shippedModels.find((known) => known.name === name);
   if (!shipped) return;

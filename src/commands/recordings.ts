@@ -2,7 +2,7 @@ import type { RecordingSettings, RecordingRef, RecordingState, ScannedRecording,
 import { engine } from '../state/engine';
 import { gen1Window, usePlayground } from '../state/store';
 import { chooseModelFor } from './models';
-import { detectAll, rerun } from './run';
+import { detectAll, rerun, takeSource } from './run';
 import { saveFile } from './saveFile';
 import { underWay } from './work';
 import type { WritableFormatId } from '../base/eventOptions';
@@ -100,20 +100,17 @@ export async function showWindow(fromUs: number, detect: 'soon' | 'wait' | 'no' 
   const { windowUs, representation, fit, withoutHotPixels, carryMembranes } = settings;
   const id = JSON.stringify([ref.id, scanned.format, from, windowUs, representation, fit, withoutHotPixels, carryMembranes]);
   const { source } = usePlayground.getState();
-  if (source?.kind === 'picture') source.bitmap.close();
-  usePlayground.setState({
-    source: {
-      kind: 'events',
-      id,
-      title,
-      origin,
-      originUrl: undefined,
-      sample,
-      size: view.sensor,
-      frame: { id, recording: ref, fromUs: from, windowUs, representation, fit, withoutHotPixels, carryMembranes },
-      view,
-      slices: source?.kind === 'events' && source.id === id ? source.slices : undefined,
-    },
+  takeSource({
+    kind: 'events',
+    id,
+    title,
+    origin,
+    originUrl: undefined,
+    sample,
+    size: view.sensor,
+    frame: { id, recording: ref, fromUs: from, windowUs, representation, fit, withoutHotPixels, carryMembranes },
+    view,
+    slices: source?.kind === 'events' && source.id === id ? source.slices : undefined,
   });
   if (detect === 'wait') await detectAll();
   else if (detect === 'soon') rerun();

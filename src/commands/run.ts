@@ -43,26 +43,42 @@ export function afterRuns(follower: () => void): void {
   followers.add(follower);
 }
 
-/** Runs the networks on the present source; the player waits for it. */
-export async function detectAll(): Promise<void> {
+/**
+ * Runs the networks on the present source; the player waits for it. With `next`, on that: it then takes the present one's place together
+ * with its boxes, so that a picture that changes all the time is never shown without.
+ */
+export async function detectAll(next?: Source): Promise<void> {
   const finished = await underWay('run', 'Running the networks', async (task) => {
+    const panes: [Slot, PaneResult][] = [];
     for (const slot of ['snn', 'ann'] as const) {
       const state = usePlayground.getState();
-      const { source, models, detection } = state;
+      const { models, detection } = state;
+      const source = next ?? state.source;
       if (!source || !models[slot]) continue;
       const result = await engine.request(
         'detect',
         { slot, frame: frameOf(source), settings: settingsFor(state, slot), ...detection },
         task,
       );
-      showResult(slot, { sourceId: source.id, result, precomputed: false });
+      const pane: PaneResult = { sourceId: source.id, result, precomputed: false };
+      if (next) panes.push([slot, pane]);
+      else showResult(slot, pane);
     }
+    if (next) takeSource(next);
+    for (const [slot, pane] of panes) showResult(slot, pane);
     return true;
   });
   if (!finished) return;
   for (const follower of followers) follower();
   await readSlices();
   await traceChosenLayer();
+}
+
+/** Whatever was shown before makes way, a recording too. */
+export function takeSource(source: Source): void {
+  const { source: before } = usePlayground.getState();
+  if (before?.kind === 'picture' && before.id !== source.id) before.bitmap.close();
+  usePlayground.setState({ source, ...(source.kind === 'picture' && { recording: undefined }) });
 }
 
 /** The pictures that the network got of a window of events, one for each step. */

@@ -2,6 +2,7 @@ import { create } from 'zustand';
 import type { ErrorReport } from '../base/errors';
 import type { Progress } from '../base/progress';
 import type { Size } from '../base/geometry';
+import { emptySketch, type Sketch } from '../base/sketch';
 import type { BackendPreference } from '../client/engineClient';
 import type { ChosenBox } from './address';
 import { firstExplainState, firstRasterHistory, type ExplainState, type RasterHistory } from './explain';
@@ -175,6 +176,8 @@ export interface PlaygroundState {
   history: RasterHistory;
   explain: ExplainState;
   learn: LearnState;
+  /** What was drawn to be detected. */
+  sketch: Sketch;
   /** What is under way, by what started it. */
   activities: Record<string, Activity>;
   messages: Message[];
@@ -240,6 +243,7 @@ export const usePlayground = create<PlaygroundState>()(() => ({
   history: firstRasterHistory,
   explain: firstExplainState,
   learn: initialLearn,
+  sketch: emptySketch,
   activities: {},
   messages: [],
   view: {
