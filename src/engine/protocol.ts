@@ -32,11 +32,13 @@ const slotSchema = z.enum(['snn', 'ann']);
 /** Which of the two networks: the spiking one, or its twin with ReLU. */
 export type Slot = z.infer<typeof slotSchema>;
 
-const blobSchema = z.custom<Blob>((value) => value instanceof Blob);
+export const blobSchema = z.custom<Blob>((value) => value instanceof Blob);
 
-const modelSourceSchema = z.discriminatedUnion('kind', [
+export const modelSourceSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('shipped'), name: z.string().regex(/^[a-z0-9-]+$/) }),
   z.object({ kind: z.literal('file'), name: z.string(), blob: blobSchema }),
+  /** Trained on this machine; `manifest` is the text of its file. */
+  z.object({ kind: z.literal('kept'), name: z.string(), manifest: z.string(), blob: blobSchema }),
 ]);
 export type ModelSource = z.infer<typeof modelSourceSchema>;
 
