@@ -1,5 +1,6 @@
-import { Suspense, useEffect, useState } from 'react';
+import { Suspense, lazy, useEffect, type ReactNode } from 'react';
 import { startKeys } from '../commands/keys';
+import { showDialog } from '../commands/view';
 import { DetectionPanes } from '../features/detections/DetectionPanes';
 import { RasterPanel, RatesPanel } from '../features/network/ActivityPanels';
 import { Inspector } from '../features/network/Inspector';
@@ -12,26 +13,33 @@ import { Timeline } from '../features/timeline/Timeline';
 import { Activities } from './Activities';
 import { AppHeader } from './AppHeader';
 import { DropTarget } from './DropTarget';
-import { HelpDialog } from './HelpDialog';
-import { usePlayground } from '../state/store';
+import { usePlayground, type PanelName } from '../state/store';
 import { Messages } from './Messages';
 import { pages } from './pages';
 
+const HelpDialog = lazy(() => import('./HelpDialog'));
+const CommandPalette = lazy(() => import('./CommandPalette'));
+const ComparePanel = lazy(() => import('../features/compare/ComparePanel').then(({ ComparePanel: panel }) => ({ default: panel })));
+const EnergyPanel = lazy(() => import('../features/energy/EnergyPanel').then(({ EnergyPanel: panel }) => ({ default: panel })));
+
 /** The shell: what stays while pages change. */
 export function App() {
-  const [helpIsOpen, showHelp] = useState(false);
   const page = usePlayground((state) => state.view.page);
-  useEffect(() => startKeys(() => showHelp(true)), []);
+  const dialog = usePlayground((state) => state.view.dialog);
+  useEffect(startKeys, []);
   const Page = pages.find(({ name }) => name === page)?.Page ?? DetectPage;
   return (
     <DropTarget>
-      <AppHeader onHelp={() => showHelp(true)} />
+      <AppHeader />
       <Activities />
       <Messages />
       <Suspense fallback={<p className="page-loading">Opening the page…</p>}>
         <Page />
       </Suspense>
-      <HelpDialog isOpen={helpIsOpen} onClose={() => showHelp(false)} />
+      <Suspense>
+        {dialog === 'help' && <HelpDialog onClose={() => showDialog(undefined)} />}
+        {dialog === 'commands' && <CommandPalette onClose={() => showDialog(undefined)} />}
+      </Suspense>
     </DropTarget>
   );
 }
@@ -41,21 +49,41 @@ function DetectPage() {
     <>
       <main className="detect-page">
         <div className="detect-left">
-          <SourcePanel />
-          <EventSources />
-          <RunSettingsPanel />
+          <Shown name="source">
+            <SourcePanel />
+          </Shown>
+          <Shown name="events">
+            <EventSources />
+          </Shown>
+          <Shown name="run">
+            <RunSettingsPanel />
+          </Shown>
         </div>
         <div className="detect-centre">
-          <DetectionPanes />
+          <Shown name="panes">
+            <DetectionPanes />
+          </Shown>
           <RecordingPanel />
-          <NetworkPanel />
+          <Shown name="network">
+            <NetworkPanel />
+          </Shown>
           <div className="detect-row">
-            <RasterPanel />
-            <RatesPanel />
+            <Shown name="raster">
+              <RasterPanel />
+            </Shown>
+            <Shown name="rates">
+              <RatesPanel />
+            </Shown>
           </div>
+          <Suspense>
+            <ComparePanel />
+            <EnergyPanel />
+          </Suspense>
         </div>
         <div className="detect-right">
-          <Inspector />
+          <Shown name="inspector">
+            <Inspector />
+          </Shown>
         </div>
       </main>
       <footer className="app-footer">
@@ -63,4 +91,9 @@ function DetectPage() {
       </footer>
     </>
   );
+}
+
+/** A panel, unless the address hides it. */
+function Shown({ name, children }: { name: PanelName; children: ReactNode }) {
+  return usePlayground((state) => state.view.hidden.includes(name)) ? null : children;
 }

@@ -1,9 +1,14 @@
 import { Button, SelectField } from '../ui/controls';
+import { MenuButton } from '../ui/MenuButton';
 import { chooseBackend, chooseShippedModel, shippedModels } from '../commands/models';
 import { choosePage } from '../commands/pages';
+import { commandsNow, type Command } from '../commands/registry';
+import { copyLink } from '../commands/shared';
 import { chooseTheme } from '../commands/theme';
-import { usePlayground } from '../state/store';
-import { pages } from './pages';
+import { showDialog, togglePanel } from '../commands/view';
+import { hideablePanels, panelTitles } from '../state/names';
+import { usePlayground, type PanelName } from '../state/store';
+import { allPages } from './pages';
 
 const backendChoices = [
   { id: 'auto', label: 'Automatic', description: 'WebGPU on a real GPU, else the CPU' },
@@ -20,7 +25,7 @@ const themes = [
   { id: 'dark', label: 'Dark' },
 ] as const;
 
-export function AppHeader({ onHelp }: { onHelp: () => void }) {
+export function AppHeader() {
   const model = usePlayground((state) => state.models.snn);
   const backend = usePlayground((state) => state.backend);
   const preference = usePlayground((state) => state.backendPreference);
@@ -56,7 +61,19 @@ export function AppHeader({ onHelp }: { onHelp: () => void }) {
           onChange={(id) => void chooseBackend(id)}
         />
         <SelectField label="Theme" hideLabel choices={themes} value={theme} onChange={chooseTheme} />
-        <Button look="quiet" aria-label="Help and keys" onPress={onHelp}>
+        <PanelsMenu />
+        <Button look="quiet" onPress={() => void copyLink()}>
+          Share
+        </Button>
+        <MenuButton
+          label="Export"
+          entries={() => exports().map(({ id, title }) => ({ id, label: title }))}
+          onChoose={(chosen) => exports().find(({ id }) => id === chosen)?.run()}
+        />
+        <Button look="quiet" onPress={() => showDialog('commands')}>
+          Commands <kbd aria-hidden="true">/</kbd>
+        </Button>
+        <Button look="quiet" aria-label="Help and keys" onPress={() => showDialog('help')}>
           ?
         </Button>
       </div>
@@ -64,11 +81,31 @@ export function AppHeader({ onHelp }: { onHelp: () => void }) {
   );
 }
 
+/** The picture first: it is what most people want. */
+function exports() {
+  const all = commandsNow().filter(({ id }) => /^(export|import):/.test(id));
+  const isPicture = ({ id }: Command): boolean => id.startsWith('export:picture');
+  return [...all.filter(isPicture), ...all.filter((command) => !isPicture(command))];
+}
+
+/** For lessons: a link to the page has the same panels hidden. */
+function PanelsMenu() {
+  const hidden = usePlayground((state) => state.view.hidden);
+  return (
+    <MenuButton
+      label={hidden.length === 0 ? 'Panels' : `Panels (${hidden.length} hidden)`}
+      entries={() => hideablePanels.map((name) => ({ id: name, label: panelTitles[name] }))}
+      checked={new Set(hideablePanels.filter((name) => !hidden.includes(name)))}
+      onChoose={(name) => togglePanel(name as PanelName)}
+    />
+  );
+}
+
 function PageLinks() {
   const page = usePlayground((state) => state.view.page);
   return (
     <nav className="page-links" aria-label="Pages">
-      {[{ name: 'detect' as const, title: 'Detect' }, ...pages].map(({ name, title }) => (
+      {allPages.map(({ name, title }) => (
         <button key={name} type="button" aria-current={name === page ? 'page' : undefined} onClick={() => choosePage(name)}>
           {title}
         </button>

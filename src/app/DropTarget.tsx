@@ -1,5 +1,5 @@
 import { useEffect, useState, type ReactNode } from 'react';
-import { openFiles } from '../commands/sources';
+import { openFiles } from '../commands/files';
 
 /** The whole page takes dropped and pasted files; onto the ANN's pane, a checkpoint is the twin. */
 export function DropTarget({ children }: { children: ReactNode }) {

@@ -1,10 +1,10 @@
 import { Dialog, Heading, Modal, ModalOverlay } from 'react-aria-components';
-import { keyCommands } from '../commands/keys';
+import { keyRows } from '../commands/keys';
 import { Button } from '../ui/controls';
 
-export function HelpDialog({ isOpen, onClose }: { isOpen: boolean; onClose: () => void }) {
+export default function HelpDialog({ onClose }: { onClose: () => void }) {
   return (
-    <ModalOverlay className="overlay" isOpen={isOpen} onOpenChange={(open) => !open && onClose()} isDismissable>
+    <ModalOverlay className="overlay" isOpen onOpenChange={(open) => !open && onClose()} isDismissable>
       <Modal className="modal">
         <Dialog className="dialog">
           <Heading slot="title">What you are looking at</Heading>
@@ -21,10 +21,10 @@ export function HelpDialog({ isOpen, onClose }: { isOpen: boolean; onClose: () =
           <h3>Keys</h3>
           <table className="keys">
             <tbody>
-              {keyCommands.map(({ keys, does }) => (
-                <tr key={keys}>
+              {keyRows().map(({ shown, does }) => (
+                <tr key={shown}>
                   <th scope="row">
-                    <kbd>{keys}</kbd>
+                    <kbd>{shown}</kbd>
                   </th>
                   <td>{does}</td>
                 </tr>

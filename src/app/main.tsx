@@ -1,11 +1,18 @@
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
+import { choosePage } from '../commands/pages';
+import { addCommands } from '../commands/registry';
 import { start } from '../commands/start';
+import { pictureCommands } from '../features/export/pictureExport';
 import { App } from './App';
 import { ErrorBoundary } from './ErrorBoundary';
+import { allPages } from './pages';
 import './theme.css';
 import '../ui/ui.css';
 import './app.css';
+
+addCommands(pictureCommands);
+addCommands(() => allPages.map(({ name, title }) => ({ id: `page:${name}`, title: `Page: ${title}`, group: 'Page', run: () => choosePage(name) })));
 
 const container = document.getElementById('root');
 if (!container) throw new Error('The page has no element with the id root.');

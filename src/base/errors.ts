@@ -48,6 +48,8 @@ export const errorCodes = [
   'fetch/failed',
   // engine
   'engine/no-model',
+  'engine/no-dataset',
+  'engine/no-evaluation',
   'engine/crashed',
 ] as const;
 

@@ -143,3 +143,12 @@ export function npyHeader(description: string): Uint8Array<ArrayBuffer> {
 function unreadable(name: string, why: string): AppError {
   return new AppError('input/unreadable', `${name} cannot be read as a NumPy array: ${why}.`, 'Save it with NumPy as a table of numbers.');
 }
+
+const arrayTypes = { float32: '<f4', uint8: '|u1' } as const;
+
+/** An array as `numpy.load` reads it, row-major. Every machine that runs a browser is little-endian, as the header says. */
+export function npyFile(values: Float32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>, shape: readonly number[]): Blob {
+  const type = arrayTypes[values instanceof Uint8Array ? 'uint8' : 'float32'];
+  const sides = shape.length === 1 ? `${shape[0]},` : shape.join(', ');
+  return new Blob([npyHeader(`{'descr': '${type}', 'fortran_order': False, 'shape': (${sides}), }`), values], { type: 'application/octet-stream' });
+}

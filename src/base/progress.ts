@@ -7,7 +7,7 @@ export interface Progress {
   done: number;
   /** Undefined only while the total is really not known. */
   total: number | undefined;
-  unit: 'bytes' | 'layers' | 'items';
+  unit: 'bytes' | 'layers' | 'steps' | 'items';
 }
 
 /** Handed down through every call that may take long. */

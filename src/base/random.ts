@@ -22,6 +22,12 @@ export function oneOf<Choice>(random: Random, choices: readonly [Choice, ...Choi
   return choices[Math.floor(random() * choices.length)] ?? choices[0];
 }
 
+/** Numbers of the standard normal distribution (Box and Muller 1958). */
+export function normal(random: Random): number {
+  // 1 − u lies in (0, 1], whose logarithm is finite.
+  return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+}
+
 /** The numbers from 0 to count - 1 in a random order (Fisher and Yates). */
 export function shuffled(count: number, random: Random): number[] {
   const order = Array.from({ length: count }, (_, index) => index);

@@ -1,257 +1,250 @@
 /** `bench`: this engine against others on the same weights and picture, interleaved in one process, outputs compared first. */
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import * as onnxruntimeWeb from 'onnxruntime-web';
 import { AppError } from '../base/errors';
+import type { LinearFit } from '../base/linearFit';
 import type { Task } from '../base/progress';
 import { z } from '../base/schema';
 import { parseManifest } from '../checkpoint/manifest';
 import { openCheckpoint } from '../checkpoint/open';
 import type { Checkpoint } from '../checkpoint/types';
 import { letterbox, placeInto } from '../detect/letterbox';
+import { networkContestant, onnxContestant, type BenchCase, type OnnxRuntime } from '../engine/bench/contestants';
+import { caseSettings, caseShape } from '../engine/bench/contestants';
+import { measureCosts, memoryNeed, type Costs, type MemoryNeed } from '../engine/bench/costs';
+import { race, type Contestant, type RaceRow, type RunCounts } from '../engine/bench/race';
 import type { ModelSource } from '../engine/protocol';
 import { drawSmear } from '../input/frames/smear';
-import { Network, trainedNeuron, type NetworkRun } from '../network/network';
-import { openBackend } from '../tensor/backend';
+import { Network } from '../network/network';
+import { graphOfCheckpoint } from '../network/weights';
+import { widenedTwice } from '../network/widen';
+import { openBackend, openStockTfjs } from '../tensor/backend';
 import { startKernels } from '../tensor/event/kernels';
 import { EventOperations } from '../tensor/event/operations';
 import { inputSide, parseOption, stepCount, wholeNumber } from './arguments';
 import { readKernels } from './kernels';
 import { modelSource, nodeSurroundings, terminalTask } from './surroundings';
 
-/** Untimed runs before the timed ones: compilers finish in them. */
-const warmUpRuns = 3;
-const timedRuns = 15;
-/** The threshold is multiplied by these, for the cost against the firing rate. */
-const thresholdFactors = [1, 1.5, 2, 3, 5, 8] as const;
+const raceCounts: RunCounts = { warmUpRuns: 3, timedRuns: 15 };
+const costCounts: RunCounts = { warmUpRuns: 2, timedRuns: 7 };
 const defaultSteps = 4;
 const pictureSeed = 1;
 
-interface Spread {
-  medianMs: number;
-  minMs: number;
-  maxMs: number;
-  runs: number;
+const opponents = ['tfjs', 'onnxruntime-web', 'onnxruntime-node'] as const;
+type Opponent = (typeof opponents)[number];
+
+/** Two networks of one model, on a picture. */
+interface Pair {
+  model: string;
+  snn: Checkpoint;
+  ann: Checkpoint;
+  size: number;
 }
 
-interface Row extends Spread {
-  network: 'snn' | 'ann';
-  engine: string;
-  backend: string;
-  threads: number;
-  /** Against this engine's logits. */
-  maxOutputDifference: number;
-  /** Share of all neurons that fired, over all layers and steps; null for the ANN. */
-  firingRate: number | null;
+interface Memory extends MemoryNeed {
+  /** Blocks in use at most, weights included, and how far they reach into the memory. */
+  peakBytes: number;
+  heapBytes: number;
 }
 
-interface RateRow {
-  threshold: number;
-  firingRate: number;
-  network: Spread;
-  /** The convolutions that read spikes, without the neurons. */
-  spikingLayers: Spread;
-}
-
-interface Contestant {
-  network: 'snn' | 'ann';
-  engine: string;
-  backend: string;
-  run: () => Promise<NetworkRun>;
+interface Result {
+  model: string;
+  width: number;
+  height: number;
+  steps: number;
+  rows: RaceRow[];
+  costs: Costs;
+  memory: Memory;
 }
 
 export async function benchCommand(args: string[]): Promise<void> {
   const { values: options } = parseArgs({
     args,
     options: {
-      weights: { type: 'string', default: 'bccd' },
+      weights: { type: 'string' },
       size: { type: 'string' },
       steps: { type: 'string' },
       threads: { type: 'string', default: '1' },
-      against: { type: 'string', default: 'tfjs' },
+      against: { type: 'string', default: opponents.join(',') },
       json: { type: 'boolean', default: false },
     },
   });
-  parseOption('threads', options.threads, wholeNumber.pipe(z.literal(1, { error: 'every engine here runs on one thread' })));
-  checkOpponents(options.against);
+  const threads = parseOption('threads', options.threads, wholeNumber.pipe(z.literal(1, { error: 'every engine here runs on one thread' })));
+  const against = options.against.split(',').map((name) => parseOption('against', name, z.enum(opponents, { error: `choose from ${opponents.join(', ')}` })));
   const steps = options.steps === undefined ? defaultSteps : parseOption('steps', options.steps, stepCount);
-  const sizeAsked = options.size === undefined ? undefined : parseOption('size', options.size, inputSide);
+  const size = options.size === undefined ? undefined : parseOption('size', options.size, inputSide);
   const task = terminalTask();
 
-  const { snn, ann, inputSize } = await openPair(await modelSource(options.weights), task);
-  const size = sizeAsked ?? inputSize ?? 640;
-  const picture = drawSmear(pictureSeed);
-  const values = letterbox(picture, placeInto(picture, { width: size, height: size }));
-  const shape = { steps: 1, height: size, width: size, channels: 3 };
-  const settings = { steps, ...trainedNeuron, record: new Set<number>(), logitsPerStep: false };
-
-  const contestants: Contestant[] = [];
-  for (const [engine, preference] of [['this', 'event'], ['tfjs', 'wasm']] as const) {
-    const { operations } = await openBackend({ preference, wasmPaths: undefined, eventKernels: () => readKernels(), avoid: [] });
-    for (const [network, checkpoint] of [['snn', snn], ['ann', ann]] as const) {
-      const loaded = await Network.load(checkpoint, operations, task);
-      contestants.push({ network, engine, backend: preference, run: () => loaded.run(values, shape, { ...settings, mode: network }, task) });
-    }
-  }
-  const rows = await race(contestants, task);
-  const rates = await costAgainstRate(snn, (network, threshold) => network.run(values, shape, { ...settings, mode: 'snn', threshold }, task), task);
+  const results: Result[] = [];
+  for (const pair of await pairs(options.weights, size, task)) results.push(await measure(pair, steps, against, threads, task));
   const [cpu] = cpus();
   const machine = { cpu: cpu?.model ?? 'unknown', cores: cpus().length, node: process.version };
-  const result = { machine, model: options.weights, width: size, height: size, steps, rows, rates };
-  process.stdout.write(options.json ? `${JSON.stringify(result, null, 2)}\n` : tables(result));
+  const rows = results.flatMap(({ model, width, height, steps, rows }) => rows.map((row) => ({ model, width, height, steps, ...row })));
+  const details = results.map(({ rows: _, ...rest }) => rest);
+  process.stdout.write(options.json ? `${JSON.stringify({ machine, rows, details }, null, 2)}\n` : tables(machine, results));
 }
 
-function checkOpponents(against: string): void {
-  for (const name of against.split(',')) {
-    if (name === 'tfjs') continue;
-    const known = name === 'onnxruntime-web' || name === 'onnxruntime-node';
-    throw new AppError(
-      'usage',
-      known ? `This version cannot compare with ${name} yet: it writes no ONNX file of the network.` : `There is no engine ${name} to compare with.`,
-      'Use --against tfjs.',
-    );
-  }
+/** What was asked for; else the shipped model, and at twice its width, which is the paper's, on a larger picture. */
+async function pairs(weights: string | undefined, size: number | undefined, task: Task): Promise<Pair[]> {
+  const asked = await openPair(weights ?? 'bccd', size, task);
+  if (weights !== undefined || size !== undefined) return [asked];
+  return [asked, { model: 'bccd, twice as wide', snn: widenedTwice(asked.snn), ann: widenedTwice(asked.ann), size: 320 }];
 }
 
 /** The SNN and its twin; a file that comes without a twin runs as one itself. */
-async function openPair(source: ModelSource, task: Task): Promise<{ snn: Checkpoint; ann: Checkpoint; inputSize: number | undefined }> {
+async function openPair(weights: string, size: number | undefined, task: Task): Promise<Pair> {
+  const source: ModelSource = await modelSource(weights);
   if (source.kind === 'file') {
     const checkpoint = await openCheckpoint(source.blob, task);
-    return { snn: checkpoint, ann: checkpoint, inputSize: undefined };
+    return { model: source.name, snn: checkpoint, ann: checkpoint, size: size ?? 640 };
   }
   const manifest = parseManifest(await (await nodeSurroundings.readModelFile(`${source.name}/manifest.json`, task)).text());
   const open = async (mode: 'snn' | 'ann'): Promise<Checkpoint | undefined> => {
-    const weights = manifest.weights[mode];
-    return weights && openCheckpoint(await nodeSurroundings.readModelFile(`${source.name}/${weights.file}`, task), task);
+    const file = manifest.weights[mode];
+    return file && openCheckpoint(await nodeSurroundings.readModelFile(`${source.name}/${file.file}`, task), task);
   };
   const snn = await open('snn');
   const ann = await open('ann');
   const either = snn ?? ann;
   if (!either) throw new AppError('engine/no-model', `The model ${source.name} comes without weights.`, 'Choose another model.');
-  return { snn: snn ?? either, ann: ann ?? either, inputSize: manifest.inputSize };
+  return { model: source.name, snn: snn ?? either, ann: ann ?? either, size: size ?? manifest.inputSize };
 }
 
-async function race(contestants: readonly Contestant[], task: Task): Promise<Row[]> {
-  const outputs: NetworkRun[] = [];
-  for (const { run } of contestants) outputs.push(await run());
-  const times = contestants.map(() => [] as number[]);
-  for (let round = 0; round < warmUpRuns + timedRuns; round++) {
-    task.report({ label: 'Measuring', done: round, total: warmUpRuns + timedRuns, unit: 'items' });
-    for (const [index, { run }] of contestants.entries()) {
-      const started = performance.now();
-      await run();
-      if (round >= warmUpRuns) times[index]?.push(performance.now() - started);
-    }
-  }
-  return contestants.map(({ network, engine, backend }, index) => {
-    const output = outputs[index];
-    const ours = outputs[contestants.findIndex((other) => other.network === network)];
-    return {
-      network,
-      engine,
-      backend,
-      threads: 1,
-      ...spread(times[index] ?? []),
-      maxOutputDifference: output && ours ? outputDifference(output, ours) : NaN,
-      firingRate: output && network === 'snn' ? meanRate(output) : null,
-    };
-  });
-}
-
-async function costAgainstRate(
-  checkpoint: Checkpoint,
-  run: (network: Network, threshold: number) => Promise<NetworkRun>,
-  task: Task,
-): Promise<RateRow[]> {
-  const kernels = await startKernels(() => readKernels());
-  let spikingMs = 0;
-  const timed: typeof kernels = {
-    ...kernels,
-    spikingConvolution: (...parameters) => {
-      const started = performance.now();
-      kernels.spikingConvolution(...parameters);
-      spikingMs += performance.now() - started;
-    },
+async function measure({ model, snn, ann, size }: Pair, steps: number, against: readonly Opponent[], threads: number, task: Task): Promise<Result> {
+  const pictureOf = (side: number): Float32Array => {
+    const picture = drawSmear(pictureSeed);
+    return letterbox(picture, placeInto(picture, { width: side, height: side }));
   };
-  const network = await Network.load(checkpoint, new EventOperations(timed), task);
-  const measured = thresholdFactors.map((factor) => ({
-    threshold: trainedNeuron.threshold * factor,
-    firingRate: 0,
-    networkMs: [] as number[],
-    spikingMs: [] as number[],
-  }));
-  for (let round = 0; round < warmUpRuns + timedRuns; round++) {
-    task.report({ label: 'Measuring firing rates', done: round, total: warmUpRuns + timedRuns, unit: 'items' });
-    for (const row of measured) {
-      spikingMs = 0;
-      const started = performance.now();
-      row.firingRate = meanRate(await run(network, row.threshold));
-      if (round < warmUpRuns) continue;
-      row.networkMs.push(performance.now() - started);
-      row.spikingMs.push(spikingMs);
+  const common = { steps, picture: pictureOf(size), width: size, height: size };
+  const cases: BenchCase[] = [
+    { ...common, network: 'snn', checkpoint: snn },
+    { ...common, network: 'ann', checkpoint: ann },
+  ];
+  const spiking: BenchCase = { ...common, network: 'snn', checkpoint: snn };
+  const contestants: Contestant[] = [];
+  try {
+    const { operations } = await openBackend({ preference: 'event', wasmPaths: undefined, eventKernels: () => readKernels(), avoid: [] });
+    for (const benchCase of cases) contestants.push(await networkContestant(benchCase, operations, { engine: 'this', backend: 'event', threads: 1 }, task));
+    for (const name of against) {
+      for (const benchCase of cases) contestants.push(await opponentContestants[name](benchCase, threads, task));
     }
+    const rows = await race(contestants, raceCounts, task);
+    const costs = await measureCosts(spiking, async (clock) => new EventOperations(await startKernels(() => readKernels()), clock), pictureOf, costCounts, task);
+    return { model, width: size, height: size, steps, rows, costs, memory: await measureMemory(spiking, task) };
+  } finally {
+    for (const contestant of contestants) await contestant.release();
   }
-  return measured.map(({ threshold, firingRate, ...times }) => ({
-    threshold,
-    firingRate,
-    network: spread(times.networkMs),
-    spikingLayers: spread(times.spikingMs),
-  }));
 }
 
-function spread(times: readonly number[]): Spread {
-  const sorted = times.toSorted((a, b) => a - b);
-  return { medianMs: sorted[sorted.length >> 1] ?? NaN, minMs: sorted[0] ?? NaN, maxMs: sorted.at(-1) ?? NaN, runs: sorted.length };
+const opponentContestants: Record<Opponent, (benchCase: BenchCase, threads: number, task: Task) => Promise<Contestant>> = {
+  tfjs: async (benchCase, _, task) =>
+    networkContestant(benchCase, await openStockTfjs('wasm', undefined), { engine: 'tfjs', backend: 'wasm', threads: 1 }, task),
+  'onnxruntime-web': (benchCase, threads, task) => {
+    onnxruntimeWeb.env.wasm.numThreads = threads;
+    return onnxContestant(benchCase, onnxruntimeWeb, { executionProviders: ['wasm'] }, { engine: 'onnxruntime-web', backend: 'wasm', threads }, task);
+  },
+  'onnxruntime-node': async (benchCase, threads, task) =>
+    onnxContestant(
+      benchCase,
+      await openOnnxruntimeNode(),
+      { executionProviders: ['cpu'], intraOpNumThreads: threads, interOpNumThreads: 1 },
+      { engine: 'onnxruntime-node', backend: 'cpu', threads },
+      task,
+    ),
+};
+
+/** Optional: npm leaves it out where it has no binary for the machine. */
+async function openOnnxruntimeNode(): Promise<OnnxRuntime> {
+  try {
+    return await import('onnxruntime-node');
+  } catch (cause) {
+    throw new AppError('backend/unavailable', 'onnxruntime-node is not installed here.', 'Use --against tfjs,onnxruntime-web.', cause);
+  }
 }
 
-function outputDifference(a: NetworkRun, b: NetworkRun): number {
-  return Math.max(
-    ...a.scales.map(({ mean }, scale) => {
-      const other = b.scales[scale]?.mean;
-      return mean.reduce((largest, value, index) => Math.max(largest, Math.abs(value - (other?.[index] ?? NaN))), 0);
-    }),
-  );
+/** One frame in a memory of its own. */
+async function measureMemory(benchCase: BenchCase, task: Task): Promise<Memory> {
+  const operations = new EventOperations(await startKernels(() => readKernels()));
+  const network = await Network.load(benchCase.checkpoint, operations, task);
+  await network.run(benchCase.picture, caseShape(benchCase), caseSettings(benchCase), task);
+  const { peakBytes, heapBytes } = operations.memory();
+  return { ...memoryNeed(graphOfCheckpoint(benchCase.checkpoint), benchCase), peakBytes, heapBytes };
 }
 
-/** Over layers that spike and over steps, every layer counted alike, as `detect` prints them. */
-function meanRate({ firingRates }: NetworkRun): number {
-  const rates = firingRates.flatMap((perStep) => perStep ?? []);
-  return rates.reduce((sum, rate) => sum + rate, 0) / rates.length;
+function tables(machine: { cpu: string; cores: number; node: string }, results: readonly Result[]): string {
+  return [`${machine.cpu}, ${machine.cores} cores, Node ${machine.node}; interleaved, medians`, '', ...results.flatMap(resultLines)].join('\n');
 }
 
-function tables(result: { machine: { cpu: string; cores: number; node: string }; model: string; width: number; height: number; steps: number; rows: Row[]; rates: RateRow[] }): string {
-  const { machine, model, width, height, steps, rows, rates } = result;
-  const ms = (value: number): string => value.toFixed(1).padStart(8);
+const milliseconds = (value: number): string => value.toFixed(1).padStart(8);
+const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1);
+
+function resultLines({ model, width, height, steps, rows, costs, memory }: Result): string[] {
+  const { rates, layers, stepsFit, sizesFit } = costs;
   const [first] = rates;
+  const need = memory.weightBytes + memory.twoLargestLayersBytes;
   return [
-    `${model}, ${width} x ${height}, T = ${steps}; ${machine.cpu}, ${machine.cores} cores, Node ${machine.node}; one thread, ${timedRuns} runs each, interleaved`,
+    `${model}, ${width} x ${height}, T = ${steps}`,
     '',
-    'network  engine  backend    median      min      max ms  times ours  largest difference  firing rate',
+    'network  engine            backend  threads    median      min      max ms  times ours  largest difference  firing rate',
     ...rows.map((row) => {
       const ours = rows.find(({ network }) => network === row.network);
       return [
         row.network.padEnd(8),
-        row.engine.padEnd(7),
-        row.backend.padEnd(7),
-        ms(row.medianMs),
-        ms(row.minMs),
-        ms(row.maxMs),
+        row.engine.padEnd(17),
+        row.backend.padEnd(8),
+        String(row.threads).padStart(7),
+        ` ${milliseconds(row.medianMs)}`,
+        milliseconds(row.minMs),
+        milliseconds(row.maxMs),
         `   ${(row.medianMs / (ours?.medianMs ?? NaN)).toFixed(2).padStart(10)}`,
         row.maxOutputDifference.toExponential(1).padStart(19),
         (row.firingRate === null ? '-' : row.firingRate.toFixed(3)).padStart(12),
       ].join(' ');
     }),
     '',
-    'threshold  firing rate  of ours  network ms  spiking layers ms  of ours',
-    ...rates.map(({ threshold, firingRate, network, spikingLayers }) =>
+    'threshold  firing rate  of ours  network ms  spiking layers ms  of ours  neurons ms',
+    ...rates.map(({ threshold, firingRate, run, spikingLayers, neurons }) =>
       [
         threshold.toFixed(2).padStart(9),
         firingRate.toFixed(3).padStart(12),
         (firingRate / (first?.firingRate ?? NaN)).toFixed(2).padStart(8),
-        ms(network.medianMs).padStart(11),
-        ms(spikingLayers.medianMs).padStart(18),
+        milliseconds(run.medianMs).padStart(11),
+        milliseconds(spikingLayers.medianMs).padStart(18),
         (spikingLayers.medianMs / (first?.spikingLayers.medianMs ?? NaN)).toFixed(2).padStart(8),
+        milliseconds(neurons.medianMs).padStart(11),
       ].join(' '),
     ),
     '',
-  ].join('\n');
+    `steps       ${costs.steps.map(({ steps: count }) => String(count).padStart(7)).join('')}`,
+    `ms          ${costs.steps.map(({ run }) => run.medianMs.toFixed(1).padStart(7)).join('')}`,
+    `            ${fitText(stepsFit, 'step')}`,
+    `side, px    ${costs.sizes.map(({ width: side }) => String(side).padStart(7)).join('')}`,
+    `ms          ${costs.sizes.map(({ run }) => run.medianMs.toFixed(1).padStart(7)).join('')}`,
+    `            ${fitText(sizesFit, 'million pixels')}`,
+    '',
+    `memory of a frame: ${megabytes(memory.peakBytes)} MB in use at most, heap of ${megabytes(memory.heapBytes)} MB; weights ${megabytes(memory.weightBytes)} MB and the two`,
+    `largest layers at all steps ${megabytes(memory.twoLargestLayersBytes)} MB: ${(memory.peakBytes / need).toFixed(2)} times both (heap ${(memory.heapBytes / need).toFixed(2)})`,
+    '',
+    'layer                                        million operations a step  firing rate        ms   at rate        ms',
+    ...layers.map(({ name, reads, operations, atThreshold }) => {
+      const rare = atThreshold.at(-1);
+      const [usual] = atThreshold;
+      const rate = (value: number | null | undefined): string => (reads === 'spikes' ? (value ?? NaN).toFixed(3) : '-');
+      return [
+        name.padEnd(44),
+        (operations / 1e6).toFixed(1).padStart(25),
+        rate(usual?.firingRate).padStart(12),
+        (usual?.run.medianMs ?? NaN).toFixed(2).padStart(9),
+        rate(rare?.firingRate).padStart(9),
+        (rare?.run.medianMs ?? NaN).toFixed(2).padStart(9),
+      ].join(' ');
+    }),
+    '',
+    '',
+  ];
+}
+
+function fitText({ intercept, slope, explained }: LinearFit, unit: string): string {
+  return `${intercept.toFixed(1)} ms + ${slope.toFixed(1)} ms a ${unit}; R squared ${explained.toFixed(4)}`;
 }

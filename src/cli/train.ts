@@ -1,6 +1,6 @@
-import { appendFile, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { dirname, join, relative, resolve, sep } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { AppError } from '../base/errors';
 import type { Task } from '../base/progress';
@@ -11,7 +11,6 @@ import { manifestSchema } from '../checkpoint/manifest';
 import type { Checkpoint } from '../checkpoint/types';
 import { datasetSources, digitSources, finishRun, largestSize, openRun, seedFrom } from '../engine/training';
 import { openDataset } from '../evaluate/datasets/open';
-import type { DatasetFile } from '../evaluate/datasets/files';
 import { composeScene, type ObjectRecording } from '../input/events/compose';
 import { paintSteps } from '../input/events/steps';
 import { readMnist } from '../input/frames/mnist';
@@ -22,6 +21,7 @@ import { parseTrainingConfig, totalEpochs, type TrainingConfig, type TrainingDat
 import type { RunStore } from '../train/run';
 import type { TrainingSource, TrainingSources } from '../train/source';
 import { mode as modeSchema, parseOption } from './arguments';
+import { datasetFilesAt } from './datasetFolder';
 import { readKernels } from './kernels';
 import { labelledRecordings } from './labelledRecordings';
 import { modelSource, nodeSurroundings, openFile, terminalTask } from './surroundings';
@@ -112,7 +112,7 @@ async function openSources(config: TrainingConfig, folder: string | undefined, t
   if (data.kind === 'digits') return digitSources(config, data, { training: await readDigits('train'), validation: await readDigits('t10k') });
   if (folder === undefined) throw new AppError('usage', 'The option --data is missing: it names the folder of the data set.', 'See the usage below.');
   if (data.kind === 'recordings') return recordingSources(config, data, folder, task);
-  const dataset = await openDataset(await filesOfFolder(folder), {}, task);
+  const dataset = await openDataset(await datasetFilesAt(folder), {}, task);
   const leftOut = (title: string, thrown: unknown): void => {
     process.stderr.write(`${title} is left out: ${thrown instanceof Error ? thrown.message : String(thrown)}\n`);
   };
@@ -161,19 +161,4 @@ function sceneOf(
   // A loop: a typed array's `from` takes ten times as long.
   for (let index = 0; index < values.length; index++) data[index] = Math.round((values[index] ?? 0) * 255);
   return { width: size, height: size, data, steps, boxes: boxes.map(({ box, class: label }) => ({ box, class: label ?? 0 })) };
-}
-
-/** Every file below a folder. @throws AppError `dataset/unreadable` */
-export async function filesOfFolder(folder: string): Promise<DatasetFile[]> {
-  try {
-    const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-    return entries
-      .filter((entry) => entry.isFile())
-      .map((entry) => {
-        const path = join(entry.parentPath, entry.name);
-        return { path: relative(folder, path).split(sep).join('/'), open: () => openFile(path) };
-      });
-  } catch (cause) {
-    throw new AppError('dataset/unreadable', `The folder ${folder} cannot be read.`, 'Check the name and that you may read it.', cause);
-  }
 }

@@ -1,30 +1,23 @@
-import { setRun } from './run';
-import { moveStep, togglePlay } from './timeline';
+import { commandsNow, type CommandKey } from './registry';
 
-export interface KeyCommand {
-  keys: string;
-  does: string;
+/** What `?` lists: a row for each key, or for keys that belong together. */
+export function keyRows(): { shown: string; does: string }[] {
+  const rows = new Map<string, string>();
+  for (const { key, title } of commandsNow()) {
+    if (key && !rows.has(key.shown)) rows.set(key.shown, key.does ?? title);
+  }
+  return [...rows].map(([shown, does]) => ({ shown, does }));
 }
 
-/** What `?` lists; {@link startKeys} does it. */
-export const keyCommands: readonly KeyCommand[] = [
-  { keys: 'Space', does: 'Play or pause the time steps' },
-  { keys: '← →', does: 'One step back or forward' },
-  { keys: '1 … 9', does: 'Run with that many time steps' },
-  { keys: '?', does: 'This list' },
-];
-
 /** Keys that work wherever the focus is not on a control that needs them itself. */
-export function startKeys(showHelp: () => void): () => void {
+export function startKeys(): () => void {
   const listener = (event: KeyboardEvent): void => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || usesKeys(event.target, event.key)) return;
-    if (event.key === ' ') togglePlay();
-    else if (event.key === 'ArrowLeft') moveStep(-1);
-    else if (event.key === 'ArrowRight') moveStep(1);
-    else if (/^[1-9]$/.test(event.key)) setRun({ steps: Number(event.key) });
-    else if (event.key === '?') showHelp();
-    else return;
+    const pressed = ({ value }: CommandKey): boolean => value === event.key;
+    const command = commandsNow().find(({ key }) => key && pressed(key));
+    if (!command) return;
     event.preventDefault();
+    command.run();
   };
   window.addEventListener('keydown', listener);
   return () => window.removeEventListener('keydown', listener);
@@ -32,11 +25,13 @@ export function startKeys(showHelp: () => void): () => void {
 
 /** Controls that have their own use for these keys. */
 const typing = 'input, select, textarea, [contenteditable]';
-const moving = '[role="slider"], [role="listbox"], [role="option"], [role="dialog"], canvas[tabindex]';
+const moving = '[role="slider"], [role="listbox"], [role="option"], [role="menu"], [role="dialog"], canvas[tabindex]';
 const pressing = 'button, a, summary';
 
 function usesKeys(target: EventTarget | null, key: string): boolean {
   if (!(target instanceof Element)) return false;
+  // Neither a chart nor a slider has a use for these two.
+  if (target.closest(moving) && !target.closest('[role="dialog"]') && (key === '/' || key === '?')) return false;
   if (target.closest(`${typing}, ${moving}`)) return true;
   return key === ' ' && target.closest(pressing) !== null;
 }

@@ -13,14 +13,16 @@ import type { WritableFormatId } from '../base/eventOptions';
 const scanBudgetMs = 120;
 
 /** Opens a recording and shows its beginning at once; the rest is read in portions. One that cannot be read changes nothing. */
-export async function openRecording(ref: RecordingRef, about: { title: string; origin: string }, given: { labels?: readonly File[]; truth?: readonly TruthBox[] } = {}): Promise<void> {
+export async function openRecording(ref: RecordingRef, about: Pick<RecordingState, 'title' | 'origin' | 'sample'>, given: { labels?: readonly File[]; truth?: readonly TruthBox[] } = {}): Promise<void> {
   const scanned = await underWay('recording', 'Opening the recording', (task) => engine.request('scanRecording', { recording: ref, budgetMs: scanBudgetMs }, task));
   if (!scanned) return;
   pauseRecording();
   const startUs = scanned.summary.minUs ?? 0;
   const recording: RecordingState = {
     ref,
-    ...about,
+    title: about.title,
+    origin: about.origin,
+    sample: about.sample,
     scanned,
     truth: given.truth ?? scanned.truth,
     fromUs: startUs,
@@ -84,7 +86,7 @@ export async function showWindow(fromUs: number, detect: 'soon' | 'wait' | 'no' 
   const state = usePlayground.getState();
   const { recording } = state;
   if (!recording) return false;
-  const { ref, settings, title, origin, scanned } = recording;
+  const { ref, settings, title, origin, sample, scanned } = recording;
   const from = Math.round(fromUs);
   change({ fromUs: from }, ref.id);
   const view = await underWay('window', 'Reading the window', (task) =>
@@ -106,6 +108,7 @@ export async function showWindow(fromUs: number, detect: 'soon' | 'wait' | 'no' 
       title,
       origin,
       originUrl: undefined,
+      sample,
       size: view.sensor,
       frame: { id, recording: ref, fromUs: from, windowUs, representation, fit, withoutHotPixels, carryMembranes },
       view,

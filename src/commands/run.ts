@@ -1,7 +1,9 @@
 import { cellOfPixel } from '../base/receptivePlace';
 import { engine } from '../state/engine';
 import {
+  defaultDetection,
   setView,
+  trainedRun,
   usePlayground,
   type DetectionResult,
   type LayerDescription,
@@ -31,6 +33,13 @@ export function rerun(): void {
   }, 0);
 }
 
+const followers = new Set<() => void>();
+
+/** Whatever else depends on the present source and settings: called when both networks have run. */
+export function afterRuns(follower: () => void): void {
+  followers.add(follower);
+}
+
 /** Runs the networks on the present source; the player waits for it. */
 export async function detectAll(): Promise<void> {
   const finished = await underWay('run', 'Running the networks', async (task) => {
@@ -48,6 +57,7 @@ export async function detectAll(): Promise<void> {
     return true;
   });
   if (!finished) return;
+  for (const follower of followers) follower();
   await readSlices();
   await traceChosenLayer();
 }
@@ -134,6 +144,19 @@ export function setRun(change: Partial<PlaygroundState['run']>): void {
     setView({ step: view.step === run.steps - 1 ? change.steps - 1 : Math.min(view.step, change.steps - 1) });
   }
   rerun();
+}
+
+/** Whether everything is as the network was trained and as boxes are shown by default. */
+export function isAsTrained({ run, detection, models }: Pick<PlaygroundState, 'run' | 'detection' | 'models'>): boolean {
+  const trained = { ...trainedRun, steps: models.snn?.steps ?? trainedRun.steps, ...defaultDetection };
+  const now: Record<string, unknown> = { ...run, ...detection };
+  return Object.entries(trained).every(([key, value]) => now[key] === value);
+}
+
+export function putBackTrained(): void {
+  const { models } = usePlayground.getState();
+  usePlayground.setState({ detection: defaultDetection });
+  setRun({ ...trainedRun, steps: models.snn?.steps ?? trainedRun.steps });
 }
 
 export function setDetection(change: Partial<PlaygroundState['detection']>): void {

@@ -29,6 +29,7 @@ const sceneOrigin = 'Simulated from a scene that this program draws.';
 
 export interface GalleryRecording {
   title: string;
+  sample: string;
   /** Address of the recording on this site; its boxes lie beside it. */
   file: string;
 }
@@ -41,7 +42,7 @@ export const galleryRecordings: readonly GalleryRecording[] = (
     ['digits', 3],
     ['road', 1],
   ] as const
-).map(([scene, seed]) => ({ title: `${sceneTitles[scene]} ${seed}`, file: `${import.meta.env.BASE_URL}gallery/${scene}-${seed}.raw` }));
+).map(([scene, seed]) => ({ title: `${sceneTitles[scene]} ${seed}`, sample: `${scene}-${seed}`, file: `${import.meta.env.BASE_URL}gallery/${scene}-${seed}.raw` }));
 
 const truthSchema = z.array(
   z.object({
@@ -52,7 +53,7 @@ const truthSchema = z.array(
   }),
 );
 
-export async function openGalleryRecording({ title, file }: GalleryRecording): Promise<void> {
+export async function openGalleryRecording({ title, sample, file }: GalleryRecording): Promise<void> {
   const fetched = await underWay('recording', `Opening ${title}`, async ({ signal }) => {
     const [recording, boxes] = await Promise.all([file, file.replace(/raw$/, 'json')].map((address) => fetch(address, { signal })));
     if (!recording?.ok || !boxes?.ok) {
@@ -62,13 +63,17 @@ export async function openGalleryRecording({ title, file }: GalleryRecording): P
   });
   if (!fetched) return;
   const truth = fetched.truth.map(({ timeUs, box, class: label, name }) => ({ timeUs, box, class: label, name }));
-  await openRecording({ kind: 'file', id: file, name: file, blob: fetched.blob }, { title, origin: sceneOrigin }, { truth });
+  await openRecording({ kind: 'file', id: file, name: file, blob: fetched.blob }, { title, origin: sceneOrigin, sample }, { truth });
 }
 
 /** A scene that nobody has seen, filmed now. */
 export async function filmAnother(scene: SceneKind): Promise<void> {
-  const seed = 1000 + Math.floor(Math.random() * 1e6);
-  await openRecording({ kind: 'scene', id: `scene ${scene} ${seed}`, scene, seed }, { title: `${sceneTitles[scene]} ${seed}`, origin: sceneOrigin });
+  await filmFromSeed(scene, 1000 + Math.floor(Math.random() * 1e6));
+}
+
+export async function filmFromSeed(scene: SceneKind, seed: number): Promise<void> {
+  const about = { title: `${sceneTitles[scene]} ${seed}`, origin: sceneOrigin, sample: `film-${scene}-${seed}` };
+  await openRecording({ kind: 'scene', id: `scene ${scene} ${seed}`, scene, seed }, about);
 }
 
 /** A whole video file through the simulated camera. */
@@ -78,7 +83,7 @@ export async function openVideo(file: File): Promise<void> {
     engine.request('simulateVideo', { video: file, longSide: longSidePx, settings, seed: 1 }, task),
   );
   if (!made) return;
-  await openRecording({ kind: 'live', id: `video ${nextLive++}` }, { title: file.name, origin: `Simulated from ${made.frames} frames of your video.` });
+  await openRecording({ kind: 'live', id: `video ${nextLive++}` }, { title: file.name, origin: `Simulated from ${made.frames} frames of your video.`, sample: undefined });
 }
 
 /** What a person drew, moved over the sensor as a digit of N-MNIST is. @param luminance `[height, width]`, 0 to 255 */
@@ -87,7 +92,7 @@ export async function openSketch(luminance: Uint8Array<ArrayBuffer>, width: numb
   const made = await underWay('video', 'Moving the sketch', (task) =>
     engine.request('simulateSketch', { luminance, width, height, settings, seed: 1 }, task),
   );
-  if (made) await openRecording({ kind: 'live', id: `sketch ${nextLive++}` }, { title: 'Your sketch', origin: 'Simulated from what you drew.' });
+  if (made) await openRecording({ kind: 'live', id: `sketch ${nextLive++}` }, { title: 'Your sketch', origin: 'Simulated from what you drew.', sample: undefined });
 }
 
 let stopCamera: (() => void) | undefined;
@@ -135,7 +140,7 @@ async function runCamera(): Promise<void> {
       const ref = { kind: 'live' as const, id };
       if (!opened) {
         opened = true;
-        await openRecording(ref, { title: 'Webcam', origin: 'Simulated from your webcam; nothing is uploaded.' });
+        await openRecording(ref, { title: 'Webcam', origin: 'Simulated from your webcam; nothing is uploaded.', sample: undefined });
       } else {
         const scanned = await engine.request('scanRecording', { recording: ref, budgetMs: 1000 });
         usePlayground.setState(({ recording }) => (recording?.ref.id === id ? { recording: { ...recording, scanned } } : {}));

@@ -1,23 +1,27 @@
 import { z } from '../base/schema';
 import { drawnPictures, showPicture } from './sources';
-import { chooseShippedModel, shippedModels, startEngine } from './models';
+import { startEngine } from './models';
+import { applyShared, applyView, firstView, followAddress, readAddress } from './shared';
+import { startConverted } from './converted';
+import { startEnergy } from './energy';
 import { startTheme } from './theme';
-import { detectionResultSchema, setView, usePlayground } from '../state/store';
+import { detectionResultSchema, usePlayground } from '../state/store';
 
 const exampleSchema = z.object({ snn: detectionResultSchema, ann: detectionResultSchema });
 
-/** The layer that the inspector opens with: in the middle of the network, small enough to read at once. */
-const firstLayer = 9;
-
-/** A picture with its precomputed boxes first, then the engine, which soon replaces them by its own. */
+/** A picture with its precomputed boxes first, then the engine, which soon replaces them by its own; or what the address asks for. */
 export async function start(): Promise<void> {
   startTheme();
-  setView({ layer: firstLayer });
+  startConverted();
+  startEnergy();
+  const shared = readAddress();
+  applyView(shared);
   const engineReady = startEngine();
-  await showExample();
+  const { sample = firstView.sample, model = firstView.model } = shared;
+  if (sample === firstView.sample && model === firstView.model) await showExample();
   await engineReady;
-  const [model] = shippedModels;
-  await chooseShippedModel(model.name);
+  await applyShared(shared);
+  followAddress();
 }
 
 /** Without it the page only waits for the engine: a missing example is no error. */
@@ -30,7 +34,8 @@ async function showExample(): Promise<void> {
     fetch(`${base}/example.json`).then((response) => (response.ok ? response.json() : undefined)),
   ]).catch(() => [undefined, undefined]);
   if (!image) return;
-  await showPicture(image, { title: picture.title, origin: 'Drawn by this program; not a photograph.', originUrl: undefined });
+  const { title, sample } = picture;
+  await showPicture(image, { title, origin: 'Drawn by this program; not a photograph.', originUrl: undefined, sample });
   const parsed = exampleSchema.safeParse(example);
   const { source, results } = usePlayground.getState();
   if (!parsed.success || !source || results.snn) return;
@@ -38,6 +43,7 @@ async function showExample(): Promise<void> {
     results: {
       snn: { sourceId: source.id, result: parsed.data.snn, precomputed: true },
       ann: { sourceId: source.id, result: parsed.data.ann, precomputed: true },
+      converted: undefined,
     },
   });
 }

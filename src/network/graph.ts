@@ -1,7 +1,7 @@
 import { AppError } from '../base/errors';
 import type { NetworkDescription, NetworkRow, RowArgument } from '../checkpoint/types';
 import type { ConvolutionGeometry, FeatureShape } from '../tensor/operations';
-import { convolvedShape } from '../tensor/operations';
+import { convolvedShape, elementCount } from '../tensor/operations';
 
 /**
  * EMS-YOLO as a graph of operations. Everything else (running, energy, the strip on the page) reads the network from
@@ -31,6 +31,8 @@ export interface ConvolutionNode extends NodeBase {
   /** Where the shift comes from: a batch norm's tensors begin with `prefix`, or the layer has a bias of its own. */
   shift: { kind: 'norm'; prefix: string } | { kind: 'bias'; name: string };
   label: string;
+  /** Within its row, where a row has several. */
+  repeat: number;
 }
 export interface NeuronNode extends NodeBase {
   op: 'neuron';
@@ -344,6 +346,7 @@ class GraphBuilder {
         weightName: `model.${this.row}.m.${scale}.weight`,
         shift: { kind: 'bias', name: `model.${this.row}.m.${scale}.bias` },
         label: `scale ${scale + 1}`,
+        repeat: 0,
         row: this.row,
         channels,
         emits: 'values',
@@ -375,6 +378,7 @@ class GraphBuilder {
       weightName: `${prefix}.${convolution}.weight`,
       shift: { kind: 'norm', prefix: `${prefix}.${norm}` },
       label,
+      repeat: this.repeat,
       row: this.row,
       channels,
       emits: 'values',
@@ -510,27 +514,41 @@ export function inputsOf(node: GraphNode): readonly number[] {
 export interface ConvolutionCost {
   node: number;
   row: number;
+  /** "branch 1", or "3, branch 1" where its row repeats its block. */
   label: string;
   operations: number;
+  /** Values that it writes for one step. */
+  outputs: number;
   /** Index of the neuron layer whose spikes it reads; undefined where its input is real-valued. */
   spikesFrom: number | undefined;
+  /** Whether it reads the network's own input. */
+  readsInput: boolean;
 }
 
-export function convolutionCosts(graph: NetworkGraph, height: number, width: number): ConvolutionCost[] {
+/** @param spiking which neurons spike: those of the trained network, or (converted) every one */
+export function convolutionCosts(graph: NetworkGraph, height: number, width: number, spiking: 'trained' | 'converted' = 'trained'): ConvolutionCost[] {
   const shapes = nodeShapes(graph, height, width);
   return graph.nodes
     .filter((node) => node.op === 'convolution')
     .map((node) => {
       const { kernel, inputChannels, outputChannels } = node.geometry;
-      const output = shapes[node.id];
+      const { height: high = 0, width: wide = 0 } = shapes[node.id] ?? {};
       const input = graph.nodes[node.input];
+      const readsSpikes = input?.op === 'neuron' && (spiking === 'converted' || input.emits === 'spikes');
       return {
         node: node.id,
         row: node.row,
-        label: node.label,
-        operations: (output?.height ?? 0) * (output?.width ?? 0) * outputChannels * inputChannels * kernel * kernel,
-        spikesFrom:
-          input?.emits === 'spikes' ? graph.layers.find((layer) => layer.node === input.id)?.index : undefined,
+        label: (graph.blocks[node.row]?.repeats ?? 1) > 1 ? `${node.repeat + 1}, ${node.label}` : node.label,
+        operations: high * wide * outputChannels * inputChannels * kernel * kernel,
+        outputs: high * wide * outputChannels,
+        spikesFrom: readsSpikes ? graph.layers.find((layer) => layer.node === input.id)?.index : undefined,
+        readsInput: input?.op === 'input',
       };
     });
+}
+
+/** Neurons that are updated at every step; layers that share a node are computed once. */
+export function neuronCount(graph: NetworkGraph, height: number, width: number): number {
+  const shapes = nodeShapes(graph, height, width);
+  return graph.nodes.filter(({ op }) => op === 'neuron').reduce((sum, { id }) => sum + elementCount(shapes[id] ?? { steps: 0, height, width, channels: 0 }), 0);
 }

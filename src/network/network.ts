@@ -1,8 +1,10 @@
 import { AppError } from '../base/errors';
+import type { Muted } from '../base/muted';
 import { throwIfCancelled, type Task } from '../base/progress';
 import type { Checkpoint, NetworkMode } from '../checkpoint/types';
-import type { Convolution, FeatureShape, NeuronParameters, Operations, Signal, Spikes } from '../tensor/operations';
+import type { Audible, Convolution, FeatureShape, NeuronParameters, Operations, Signal, Spikes } from '../tensor/operations';
 import { inputsOf, type GraphNode, type NetworkGraph } from './graph';
+import { mutingOf, type Muting } from './muting';
 import { anchorsOfCheckpoint, graphOfCheckpoint, loadConvolutions } from './weights';
 
 /** What the released code trains with; not stored in checkpoints. */
@@ -17,6 +19,8 @@ export interface RunSettings extends NeuronParameters {
   record: ReadonlySet<number>;
   /** Also return the logits after 1, 2, ... T steps. */
   logitsPerStep: boolean;
+  /** What is silenced; nothing where it is not said. */
+  muted?: readonly Muted[];
   /** Goes on from what an earlier run left in its membranes, and keeps what this one leaves; both stay the caller's. */
   carry?: { from: CarriedMembranes | undefined };
 }
@@ -57,7 +61,7 @@ export interface NetworkRun {
 }
 
 /** How often a long run lets messages (a cancel) through. */
-const yieldIntervalMs = 24;
+export const yieldIntervalMs = 24;
 
 /** A loaded network: its graph, and its convolutions on one backend. */
 export class Network {
@@ -87,7 +91,7 @@ export class Network {
    */
   async run(values: Float32Array, shape: FeatureShape, settings: RunSettings, task: Task): Promise<NetworkRun> {
     this.check(shape, settings);
-    const execution = new Execution(this.graph, this.convolutions, this.operations, settings);
+    const execution = new Execution(this.graph, this.convolutions, this.operations, settings, mutingOf(this.graph, settings.muted ?? [], shape));
     try {
       return await execution.run(values, shape, task);
     } finally {
@@ -161,6 +165,7 @@ class Execution {
     private readonly convolutions: ReadonlyMap<number, Convolution>,
     private readonly operations: Operations,
     private readonly settings: RunSettings,
+    private readonly muting: Muting,
   ) {
     this.steps = settings.mode === 'ann' ? 1 : settings.steps;
     this.readersLeft = graph.nodes.map(() => 0);
@@ -174,7 +179,7 @@ class Execution {
     for (const node of this.graph.nodes) {
       throwIfCancelled(task.signal);
       if (detection.has(node.id)) continue;
-      this.values.set(node.id, node.op === 'input' ? this.operations.input(values, shape) : this.compute(node));
+      this.values.set(node.id, node.op === 'input' ? this.operations.input(values, shape) : this.computeAudible(node));
       for (const id of inputsOf(node)) this.addReader(id, -1);
       if (performance.now() - lastYield > yieldIntervalMs) {
         task.report({ label: 'Running the network', done: node.id + 1, total, unit: 'layers' });
@@ -205,6 +210,20 @@ class Execution {
     if (left > 0 || !value) return;
     this.values.delete(id);
     if (!this.recordings.some((recording) => recording.emitted === value)) this.operations.release(value);
+  }
+
+  private computeAudible(node: Exclude<GraphNode, { op: 'input' }>): Signal | Spikes {
+    const value = this.compute(node);
+    if (!this.muting.silent.has(node.id)) return value;
+    const { height, width, channels } = value.shape;
+    return this.silenced(value, new Uint8Array(height * width * channels));
+  }
+
+  /** In place of a value, which is released. */
+  private silenced<V extends Signal | Spikes>(value: V, audible: Audible): V {
+    const silenced = this.operations.silence(value, audible);
+    this.operations.release(value);
+    return silenced;
   }
 
   private compute(node: Exclude<GraphNode, { op: 'input' }>): Signal | Spikes {
@@ -246,21 +265,26 @@ class Execution {
     const { operations, settings, steps } = this;
     const wanted = this.graph.layers.filter((layer) => layer.node === node && settings.record.has(layer.index));
     const record = wanted.length > 0;
+    const audible = this.muting.audible.get(node);
+    const heard = <V extends Signal | Spikes>(value: V): V => (audible ? this.silenced(value, audible) : value);
     let emitted: Signal | Spikes;
     let membrane: Signal | undefined;
     if (settings.mode === 'ann') {
-      emitted = operations.relu(current);
+      emitted = heard(operations.relu(current));
       // A copy, since the current itself is released with its own readers.
       membrane = record ? operations.meanOverSteps(current) : undefined;
     } else if (neuron === 'silu') {
-      emitted = operations.leakySilu(current, steps, settings);
+      const own = operations.leakySilu(current, steps, settings);
+      if (settings.carry) this.carried.set(node, operations.carryOver(own, neuron, settings));
+      emitted = heard(own);
       membrane = record ? emitted : undefined;
-      if (settings.carry) this.carried.set(node, operations.carryOver(emitted, neuron, settings));
     } else {
       const fired = operations.leakyIntegrateAndFire(current, steps, settings, record || settings.carry !== undefined);
       const { height, width, channels } = fired.spikes.shape;
-      this.counts.set(node, { spikes: operations.countSpikes(fired.spikes), neurons: height * width * channels });
-      ({ spikes: emitted, membrane } = fired);
+      const spikes = heard(fired.spikes);
+      this.counts.set(node, { spikes: operations.countSpikes(spikes), neurons: height * width * channels });
+      emitted = spikes;
+      ({ membrane } = fired);
       if (settings.carry && membrane) {
         this.carried.set(node, operations.carryOver(membrane, neuron, settings));
         if (!record) operations.release(membrane);

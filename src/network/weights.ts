@@ -30,7 +30,7 @@ export function parameterCount(graph: NetworkGraph): number {
 }
 
 /** Scale, shift, mean, variance of a norm; or the one bias. */
-function shiftNames({ shift }: ConvolutionNode): string[] {
+export function shiftNames({ shift }: ConvolutionNode): string[] {
   if (shift.kind === 'bias') return [shift.name];
   return ['weight', 'bias', 'running_mean', 'running_var'].map((part) => `${shift.prefix}.${part}`);
 }
@@ -100,12 +100,14 @@ function graphByNames(checkpoint: Checkpoint): NetworkGraph {
 /**
  * Reads every convolution of the graph, one at a time, with its batch norm folded in, and hands it to the backend.
  * When anything fails or is cancelled, whatever was loaded so far is released.
+ * @param unitOf what one unit of each channel stands for, by the node that a convolution reads (a converted network's spikes)
  */
 export async function loadConvolutions(
   graph: NetworkGraph,
   checkpoint: Checkpoint,
   operations: Operations,
   task: Task,
+  unitOf: ReadonlyMap<number, Float32Array> = new Map(),
 ): Promise<Map<number, Convolution>> {
   const nodes = graph.nodes.filter((node) => node.op === 'convolution');
   const totalBytes = nodes.reduce((sum, node) => sum + weightCount(node) * 4, 0);
@@ -114,8 +116,8 @@ export async function loadConvolutions(
   try {
     for (const node of nodes) {
       throwIfCancelled(task.signal);
-      const { weights, bias } = await foldedConvolution(node, checkpoint, task);
-      loaded.set(node.id, operations.loadConvolution({ ...node.geometry, weights, bias }));
+      const { weights, bias } = await foldedConvolution(node, checkpoint, task, unitOf.get(node.input));
+      loaded.set(node.id, operations.loadConvolution({ name: node.weightName, ...node.geometry, weights, bias }));
       bytes += weightCount(node) * 4;
       task.report({ label: 'Loading weights', done: bytes, total: totalBytes, unit: 'bytes' });
     }
@@ -130,11 +132,15 @@ function weightCount({ geometry }: ConvolutionNode): number {
   return geometry.outputChannels * geometry.inputChannels * geometry.kernel ** 2;
 }
 
-/** `[out, in, k, k]` to `[k, k, in, out]`, scaled by the norm: `w * gamma / sqrt(var + eps)`, `beta - mean * gamma / sqrt(var + eps)`. */
+/**
+ * `[out, in, k, k]` to `[k, k, in, out]`, scaled by the norm: `w * gamma / sqrt(var + eps)`, `beta - mean * gamma / sqrt(var + eps)`,
+ * and by the units of what is read, `[in]`, where there are any.
+ */
 export async function foldedConvolution(
   node: ConvolutionNode,
   checkpoint: Checkpoint,
   task: Task,
+  units?: Float32Array,
 ): Promise<{ weights: Float32Array; bias: Float32Array }> {
   const { outputChannels, inputChannels, kernel } = node.geometry;
   const source = await checkpoint.read(node.weightName, task);
@@ -155,8 +161,9 @@ export async function foldedConvolution(
   for (let o = 0; o < outputChannels; o++) {
     const factor = scale[o] ?? NaN;
     for (let i = 0; i < inputChannels; i++) {
+      const unit = units?.[i] ?? 1;
       for (let k = 0; k < area; k++) {
-        weights[(k * inputChannels + i) * outputChannels + o] = (source[(o * inputChannels + i) * area + k] ?? NaN) * factor;
+        weights[(k * inputChannels + i) * outputChannels + o] = (source[(o * inputChannels + i) * area + k] ?? NaN) * factor * unit;
       }
     }
   }

@@ -3,14 +3,19 @@ import type { ErrorReport } from '../base/errors';
 import type { Progress } from '../base/progress';
 import type { Size } from '../base/geometry';
 import type { BackendPreference } from '../client/engineClient';
+import type { ChosenBox } from './address';
+import type { PageName, PanelName } from './names';
 import { defaultSimulatorSettings, type Representation, type SimulatorSettings } from '../base/eventOptions';
+import { firstConvertedState, firstEnergyState, type ConvertedState, type EnergyState } from './comparison';
 import type {
   BackendChoice,
   DetectionResult,
+  EnergyBreakdown,
   EventsFrame,
   LayerDescription,
   ModelDescription,
   ModelSource,
+  OperationCounts,
   RecordingRef,
   RecordingView,
   RequestPayload,
@@ -21,16 +26,20 @@ import type {
   TraceResult,
   TruthBox,
 } from '../client/types';
+import { initialLearn, type LearnState } from './learn';
 
+export type { ConvertedState, EnergyState };
 export { detectionResultSchema } from '../client/types';
 export type {
   BackendChoice,
   BackendPreference,
   DetectionResult,
+  EnergyBreakdown,
   EventsFrame,
   LayerDescription,
   ModelDescription,
   ModelSource,
+  OperationCounts,
   RecordingRef,
   RequestPayload,
   RunSettings,
@@ -39,6 +48,7 @@ export type {
   TraceResult,
   TruthBox,
 };
+export type { ChosenBox, PageName, PanelName };
 
 /**
  * What the page knows, each shape of it in one slice with one owner. Views read it with selectors; only commands write.
@@ -51,6 +61,8 @@ interface SourceBase {
   /** Where it comes from: "drawn for this page", a file, or a repository with its licence. */
   origin: string;
   originUrl: string | undefined;
+  /** Under which name a link finds it again; undefined for what lies only on this machine. */
+  sample: string | undefined;
   size: Size;
 }
 
@@ -77,6 +89,8 @@ export interface RecordingState {
   ref: RecordingRef;
   title: string;
   origin: string;
+  /** As of a source. */
+  sample: string | undefined;
   /** What has been read so far. */
   scanned: ScannedRecording;
   truth: readonly TruthBox[];
@@ -133,13 +147,7 @@ export interface Message {
   code: ErrorReport['code'] | undefined;
 }
 
-export interface ModelState {
-  snn: ModelDescription | undefined;
-  ann: ModelDescription | undefined;
-}
-
-/** What the top bar switches between; `app/pages.ts` lists those that there are. */
-export type PageName = 'detect' | 'evaluate' | 'train' | 'learn' | 'bench';
+export type ModelState = Record<Slot, ModelDescription | undefined>;
 
 export interface DetectionSettings {
   confidence: number;
@@ -156,7 +164,10 @@ export interface PlaygroundState {
   run: RunSettings;
   detection: DetectionSettings;
   results: Record<Slot, PaneResult | undefined>;
+  converted: ConvertedState;
+  energy: EnergyState;
   trace: TraceResult | undefined;
+  learn: LearnState;
   /** What is under way, by what started it. */
   activities: Record<string, Activity>;
   messages: Message[];
@@ -178,6 +189,10 @@ export interface PlaygroundState {
     /** Cell under the pointer, in the chosen layer. */
     hoveredCell: { x: number; y: number } | undefined;
     hoveredBox: { slot: Slot; index: number } | undefined;
+    /** The box that is explained. */
+    box: ChosenBox | undefined;
+    hidden: readonly PanelName[];
+    dialog: 'help' | 'commands' | undefined;
     /** How the layer's maps combine its channels, or which one they show. */
     channelView: 'mean' | 'neuron';
     rasterOrder: 'rate' | 'place' | 'channel';
@@ -204,14 +219,17 @@ export const gen1Window: RecordingSettings = {
 export const usePlayground = create<PlaygroundState>()(() => ({
   backendPreference: 'auto',
   backend: undefined,
-  models: { snn: undefined, ann: undefined },
+  models: { snn: undefined, ann: undefined, converted: undefined },
   source: undefined,
   recording: undefined,
   camera: { settings: defaultSimulatorSettings, running: false },
   run: trainedRun,
   detection: defaultDetection,
-  results: { snn: undefined, ann: undefined },
+  results: { snn: undefined, ann: undefined, converted: undefined },
+  converted: firstConvertedState,
+  energy: firstEnergyState,
   trace: undefined,
+  learn: initialLearn,
   activities: {},
   messages: [],
   view: {
@@ -226,6 +244,9 @@ export const usePlayground = create<PlaygroundState>()(() => ({
     pixel: undefined,
     hoveredCell: undefined,
     hoveredBox: undefined,
+    box: undefined,
+    hidden: [],
+    dialog: undefined,
     channelView: 'neuron',
     rasterOrder: 'rate',
   },

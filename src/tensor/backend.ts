@@ -78,6 +78,15 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
   return { ...last, choice: { ...last.choice, reason: `Nothing faster is left: ${passedOver.join('; ')}.` } };
 }
 
+/**
+ * The operations on tfjs alone, neurons composed of its own operations and spikes convolved as any other values: what this
+ * program is measured against. @throws AppError `backend/unavailable`
+ */
+export async function openStockTfjs(name: Exclude<BackendName, 'reference' | 'event'>, wasmPaths: BackendOptions['wasmPaths']): Promise<Operations> {
+  await openBackend({ preference: name, wasmPaths, avoid: [] });
+  return new TfjsOperations(name, 'stock');
+}
+
 export const backendTitles: Record<BackendName, string> = {
   webgpu: 'WebGPU',
   event: 'CPU (event-driven)',

@@ -1,4 +1,5 @@
 import type { BackendName } from '../base/backendName';
+import type { ResetMode } from '../base/neuron';
 
 /**
  * The dozen operations that EMS-YOLO is written in. The network knows only this interface; each implementation keeps
@@ -22,7 +23,10 @@ export interface Signal {
   readonly shape: FeatureShape;
 }
 
-/** Binary features: every value is 0 or 1. An implementation may store them as masks or lists. */
+/**
+ * Binary features: every value is 0 or 1; where neurons fire bursts, the number of spikes. An implementation may store
+ * them as masks or lists.
+ */
 export interface Spikes {
   readonly kind: 'spikes';
   readonly shape: FeatureShape;
@@ -44,19 +48,38 @@ export interface ConvolutionGeometry {
 }
 
 export interface ConvolutionWeights extends ConvolutionGeometry {
+  /** What a {@link LayerClock} calls it. */
+  name: string;
   /** `[kernel, kernel, inputChannels, outputChannels]`. */
   weights: Float32Array;
   /** `[outputChannels]`; the folded batch norm's shift, or the layer's own bias. */
   bias: Float32Array;
 }
 
-/** The iterative LIF neuron with hard reset (paper, equations 2 and 3). */
+/** Hears how long the work of a layer took: a convolution by its name, or all neurons together. */
+export type LayerClock = (layer: string, durationMs: number) => void;
+export const neuronsOnClock = 'neurons';
+
+/** The iterative LIF neuron (paper, equations 2 and 3; its reset is the hard one). */
 export interface NeuronParameters {
   /** Share of the membrane that is left after one step, in [0, 1]. */
   decay: number;
   /** A neuron spikes when its membrane is above this, strictly. */
   threshold: number;
+  /** What a spike leaves of the membrane: nothing (`hard`, also where it is not said), or what is above the threshold (`soft`). */
+  reset?: ResetMode;
 }
+
+/** The integrate-and-fire neuron with reset by subtraction, for networks that are converted from an ANN. */
+export interface IntegrateAndFireParameters {
+  /** What a membrane must reach to spike, and loses with every spike: positive, `[channels]`. */
+  thresholds: Float32Array;
+  /** How many spikes a neuron may fire within one step, 1 or more (burst spikes). */
+  maximumSpikes: number;
+}
+
+/** For every place of a layer `[height, width, channels]`, 0 where what it emits is taken away, else 1. */
+export type Audible = Uint8Array;
 
 export interface Operations {
   readonly backend: BackendName;
@@ -71,7 +94,8 @@ export interface Operations {
 
   /**
    * Runs the LIF neuron over `steps`: `v[0] = x[0]`, `v[t] = decay * v[t-1] * (1 - s[t-1]) + x[t]`,
-   * `s[t] = v[t] > threshold`. An input of one step is read again at every step.
+   * `s[t] = v[t] > threshold`; with soft reset `v[t] = decay * (v[t-1] - threshold * s[t-1]) + x[t]`. An input of one step is read again
+   * at every step.
    * @param record also return the membranes `v`.
    */
   leakyIntegrateAndFire(
@@ -87,16 +111,36 @@ export interface Operations {
    */
   leakySilu(input: Signal, steps: number, parameters: NeuronParameters): Signal;
   /**
-   * What is left of each membrane after the last step, one step long: `decay * v * (1 - s)` for the LIF neuron, given its
-   * membranes; `decay * s * (1 - s)` for SiLU, given what it emitted. For runs that go on where another ended.
+   * What is left of each membrane after the last step, one step long: `decay * v * (1 - s)` (soft: `decay * (v - threshold * s)`) for the
+   * LIF neuron, given its membranes; `decay * s * (1 - s)` for SiLU, given what it emitted. For runs that go on where another ended.
    */
   carryOver(last: Signal, neuron: 'lif' | 'silu', parameters: NeuronParameters): Signal;
   /** The input current with what an earlier run left (one step) added to the first of `steps` steps. */
   addCarried(input: Signal, steps: number, carried: Signal): Signal;
+  /**
+   * Runs the integrate-and-fire neuron over `steps`, from the membranes `before` (one step long): each step adds its
+   * current, and then, at most `maximumSpikes` times, `v >= threshold` fires and leaves `v - threshold`. An input of one step is
+   * read again at every step.
+   * @returns `after`, the membranes after the last step; `before` stays the caller's
+   */
+  integrateAndFire(
+    input: Signal,
+    steps: number,
+    parameters: IntegrateAndFireParameters,
+    before: Signal,
+  ): { spikes: Spikes; after: Signal };
   relu(input: Signal): Signal;
+  /** The same at every step where `audible` has a 1, and 0 elsewhere. */
+  silence<V extends Signal | Spikes>(value: V, audible: Audible): V;
 
   /** Kernel and stride `size`, no padding; a rest at the right and below is dropped. */
   maxPool(input: Signal, size: number): Signal;
+  /**
+   * Max pooling of everything that has come in: with S the sum of the inputs up to a step, starting from `before` (one step
+   * long), it gives `maxPool(S[t]) - maxPool(S[t - 1])`, so that the outputs add up to the pooled sum.
+   * @returns `after`, S after the last step; `before` stays the caller's
+   */
+  maxPoolOfSums(input: Signal, size: number, steps: number, before: Signal): { pooled: Signal; after: Signal };
   /** Nearest neighbour, twice as high and wide. */
   upsample(input: Signal): Signal;
   /** Along channels; inputs of one step are repeated where others have more. */

@@ -1,7 +1,9 @@
 import type {
+  Audible,
   Convolution,
   ConvolutionWeights,
   FeatureShape,
+  IntegrateAndFireParameters,
   NeuronParameters,
   Operations,
   Signal,
@@ -82,28 +84,28 @@ export class ReferenceOperations implements Operations {
 
   leakyIntegrateAndFire(input: Signal, steps: number, parameters: NeuronParameters, record: boolean) {
     const shape = { ...input.shape, steps };
-    const { membrane, emitted } = integrate(input, steps, parameters.decay, (v) => {
-      const s = v > parameters.threshold ? 1 : 0;
-      return { emitted: s, membrane: v };
-    });
+    const { membrane, emitted } = integrate(input, steps, (v) => ({
+      emitted: v > parameters.threshold ? 1 : 0,
+      carried: leftOf(v, parameters),
+    }));
     return { spikes: spikes(shape, emitted), membrane: record ? signal(shape, membrane) : undefined };
   }
 
   leakySilu(input: Signal, steps: number, { decay }: NeuronParameters): Signal {
-    const { emitted } = integrate(input, steps, decay, (v) => {
+    const { emitted } = integrate(input, steps, (v) => {
       const s = v / (1 + Math.exp(-v));
-      return { emitted: s, membrane: s };
+      return { emitted: s, carried: decay * s * (1 - s) };
     });
     return signal({ ...input.shape, steps }, emitted);
   }
 
-  carryOver(last: Signal, neuron: 'lif' | 'silu', { decay, threshold }: NeuronParameters): Signal {
+  carryOver(last: Signal, neuron: 'lif' | 'silu', parameters: NeuronParameters): Signal {
     const shape = { ...last.shape, steps: 1 };
     const neurons = elementCount(shape);
     const values = dataOf(last).slice((last.shape.steps - 1) * neurons);
     return signal(
       shape,
-      values.map((v) => (neuron === 'silu' ? decay * v * (1 - v) : v > threshold ? 0 : decay * v)),
+      values.map((v) => (neuron === 'silu' ? parameters.decay * v * (1 - v) : leftOf(v, parameters))),
     );
   }
 
@@ -115,8 +117,32 @@ export class ReferenceOperations implements Operations {
     );
   }
 
+  integrateAndFire(input: Signal, steps: number, { thresholds, maximumSpikes }: IntegrateAndFireParameters, before: Signal) {
+    const shape = { ...input.shape, steps };
+    const source = dataOf(input);
+    const membrane = dataOf(before).slice();
+    const neurons = membrane.length;
+    const fired = new Float32Array(neurons * steps);
+    for (let t = 0; t < steps; t++) {
+      for (let n = 0; n < neurons; n++) {
+        const threshold = at(thresholds, n % shape.channels);
+        let v = Math.fround(at(membrane, n) + at(source, input.shape.steps === 1 ? n : t * neurons + n));
+        let count = 0;
+        for (; count < maximumSpikes && v >= threshold; count++) v = Math.fround(v - threshold);
+        membrane[n] = v;
+        fired[t * neurons + n] = count;
+      }
+    }
+    return { spikes: spikes(shape, fired), after: signal(before.shape, membrane) };
+  }
+
   relu(input: Signal): Signal {
     return signal(input.shape, dataOf(input).map((value) => Math.max(value, 0)));
+  }
+
+  silence<V extends Signal | Spikes>(value: V, audible: Audible): V {
+    const data = dataOf(value).map((each, index) => each * (audible[index % audible.length] ?? 1));
+    return { ...value, data };
   }
 
   maxPool(input: Signal, size: number): Signal {
@@ -134,6 +160,26 @@ export class ReferenceOperations implements Operations {
         return largest;
       }),
     );
+  }
+
+  maxPoolOfSums(input: Signal, size: number, steps: number, before: Signal) {
+    let sums = before;
+    const parts: Float32Array[] = [];
+    for (let t = 0; t < steps; t++) {
+      const next = signal(
+        before.shape,
+        tabulate(before.shape, (_, y, x, c) => pick(sums, 0, y, x, c) + pick(input, t, y, x, c)),
+      );
+      const earlier = dataOf(this.maxPool(sums, size));
+      parts.push(dataOf(this.maxPool(next, size)).map((largest, index) => largest - at(earlier, index)));
+      sums = next;
+    }
+    const { height, width } = before.shape;
+    const shape = { ...before.shape, steps, height: Math.floor(height / size), width: Math.floor(width / size) };
+    const pooled = new Float32Array(elementCount(shape));
+    parts.forEach((part, t) => pooled.set(part, t * part.length));
+    // A copy, since both stay alive.
+    return { pooled: signal(shape, pooled), after: signal(before.shape, dataOf(sums).slice()) };
   }
 
   upsample(input: Signal): Signal {
@@ -254,24 +300,26 @@ function tabulate(
   return data;
 }
 
+/** What a step leaves of a LIF neuron's membrane for the next one. */
+function leftOf(v: number, { decay, threshold, reset }: NeuronParameters): number {
+  if (v <= threshold) return decay * v;
+  return reset === 'soft' ? decay * Math.fround(v - Math.fround(threshold)) : 0;
+}
+
 /** @param emit what a membrane emits, and what of it is carried on */
-function integrate(
-  input: Signal,
-  steps: number,
-  decay: number,
-  emit: (membrane: number) => { emitted: number; membrane: number },
-) {
+function integrate(input: Signal, steps: number, emit: (membrane: number) => { emitted: number; carried: number }) {
   const source = dataOf(input);
   const neurons = source.length / input.shape.steps;
   const membrane = new Float32Array(neurons * steps);
   const emitted = new Float32Array(neurons * steps);
   for (let n = 0; n < neurons; n++) {
-    let v = 0;
-    let s = 0;
+    let left = 0;
     for (let t = 0; t < steps; t++) {
       // Rounded as float32 arithmetic does, since the decision at the threshold is what has to agree.
       const current = at(source, input.shape.steps === 1 ? n : t * neurons + n);
-      ({ emitted: s, membrane: v } = emit(Math.fround(Math.fround(decay * v * (1 - s)) + current)));
+      const v = Math.fround(Math.fround(left) + current);
+      const { emitted: s, carried } = emit(v);
+      left = carried;
       membrane[t * neurons + n] = v;
       emitted[t * neurons + n] = s;
     }

@@ -1,6 +1,6 @@
 import { Button, Panel, SelectField, SliderField } from '../../ui/controls';
-import { setDetection, setRun } from '../../commands/run';
-import { defaultDetection, trainedRun, usePlayground } from '../../state/store';
+import { isAsTrained, putBackTrained, setDetection, setRun } from '../../commands/run';
+import { usePlayground } from '../../state/store';
 
 const inputSizes = ['native', '128', '192', '256', '320', '416', '512', '640'] as const;
 
@@ -9,26 +9,12 @@ export function RunSettingsPanel() {
   const run = usePlayground((state) => state.run);
   const detection = usePlayground((state) => state.detection);
   const model = usePlayground((state) => state.models.snn);
-  const trainedSteps = model?.steps ?? trainedRun.steps;
-  const asTrained =
-    run.threshold === trainedRun.threshold &&
-    run.decay === trainedRun.decay &&
-    run.steps === trainedSteps &&
-    run.inputSize === trainedRun.inputSize &&
-    detection.confidence === defaultDetection.confidence &&
-    detection.iou === defaultDetection.iou;
+  const asTrained = usePlayground(isAsTrained);
   return (
     <Panel
       title="Run"
       aside={
-        <Button
-          look="quiet"
-          isDisabled={asTrained}
-          onPress={() => {
-            setRun({ ...trainedRun, steps: trainedSteps });
-            setDetection(defaultDetection);
-          }}
-        >
+        <Button look="quiet" isDisabled={asTrained} onPress={putBackTrained}>
           As trained
         </Button>
       }

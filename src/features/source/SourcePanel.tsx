@@ -1,6 +1,7 @@
 import { useRef } from 'react';
 import { Button, Panel } from '../../ui/controls';
-import { fetchPicture, openFiles, remotePictures, showDrawnPicture, drawAnother, drawnPictures } from '../../commands/sources';
+import { openFiles } from '../../commands/files';
+import { fetchPicture, remotePictures, showDrawnPicture, drawAnother, drawnPictures } from '../../commands/sources';
 import { usePlayground } from '../../state/store';
 import './source.css';
 

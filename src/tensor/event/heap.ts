@@ -15,6 +15,8 @@ export class Heap {
   private readonly free: FreeBlock[] = [];
   private readonly sizes = new Map<number, number>();
   private end: number;
+  private bytes = 0;
+  private peakBytes = 0;
   private view: Float32Array;
 
   constructor(
@@ -25,11 +27,9 @@ export class Heap {
     this.view = new Float32Array(memory.buffer);
   }
 
-  /** Blocks that are in use, and their bytes. */
-  get used(): { blocks: number; bytes: number } {
-    let bytes = 0;
-    for (const size of this.sizes.values()) bytes += size;
-    return { blocks: this.sizes.size, bytes };
+  /** Blocks that are in use, their bytes, the most bytes that ever were, and how far the blocks reach into the memory. */
+  get used(): { blocks: number; bytes: number; peakBytes: number; extentBytes: number } {
+    return { blocks: this.sizes.size, bytes: this.bytes, peakBytes: this.peakBytes, extentBytes: this.end };
   }
 
   /** All of the memory, seen as float32. Valid until the next `allocate`. */
@@ -39,11 +39,18 @@ export class Heap {
     return this.view;
   }
 
+  /** A view of `length` unsigned whole numbers of 32 bits. Valid until the next `allocate`. */
+  wholeNumbers(address: number, length: number): Uint32Array {
+    return new Uint32Array(this.memory.buffer, address, length);
+  }
+
   /** @throws AppError `backend/out-of-memory` */
   allocate(wanted: number): number {
     const bytes = Math.max(alignUp(wanted), alignment);
     const address = this.takeSmallestThatFits(bytes) ?? this.extend(bytes);
     this.sizes.set(address, bytes);
+    this.bytes += bytes;
+    this.peakBytes = Math.max(this.peakBytes, this.bytes);
     return address;
   }
 
@@ -51,6 +58,7 @@ export class Heap {
     let bytes = this.sizes.get(address);
     if (bytes === undefined) throw new RangeError(`There is no block at ${address}.`);
     this.sizes.delete(address);
+    this.bytes -= bytes;
     let index = this.free.findIndex((block) => block.address > address);
     if (index < 0) index = this.free.length;
     const next = this.free[index];

@@ -2,21 +2,34 @@
 export interface Kernels {
   memory: WebAssembly.Memory;
   initialise(): number;
+  countSpikes(masks: number, burst: number, steps: number, words: number, counts: number): number;
+  listSpikes(
+    masks: number, burst: number, steps: number, height: number, width: number, words: number, channels: number,
+    counts: number, entries: number, starts: number,
+  ): void;
+  spread(starts: number, steps: number, height: number, width: number, channels: number, target: number): void;
   leakyIntegrateAndFire(
     source: number, stepBytes: number, pixelBytes: number, pixels: number, steps: number, channels: number,
-    decay: number, threshold: number,
-    membrane: number, membranePixelBytes: number,
-    lists: number, listBytes: number, counts: number, firstChannel: number,
+    decay: number, threshold: number, softReset: number, masks: number, maskPixelBytes: number,
   ): void;
-  sumCounts(counts: number, length: number): number;
-  spread(lists: number, listBytes: number, counts: number, places: number, channels: number, target: number): void;
+  membranes(
+    source: number, stepBytes: number, pixelBytes: number, pixels: number, steps: number, bytes: number,
+    decay: number, threshold: number, softReset: number, target: number, targetPixelBytes: number,
+  ): void;
+  carryOver(membranes: number, values: number, decay: number, threshold: number, softReset: number, target: number): void;
+  integrateAndFire(
+    source: number, stepBytes: number, pixelBytes: number, pixels: number, steps: number, channels: number,
+    thresholds: number, burst: number, membrane: number, membranePixelBytes: number, masks: number, maskPixelBytes: number,
+  ): void;
   leakySilu(source: number, stepBytes: number, values: number, steps: number, decay: number, target: number): void;
+  carryOverSilu(emitted: number, values: number, decay: number, target: number): void;
   spikingConvolution(
-    lists: number, listBytes: number, counts: number, steps: number, inputHeight: number, inputWidth: number, inputChannels: number,
+    starts: number, steps: number, inputHeight: number, inputWidth: number, inputChannels: number,
     kernel: number, stride: number, padding: number, height: number, width: number, pool: number,
-    weights: number, start: number, startPixelBytes: number, outputs: number, target: number, targetPixelBytes: number, separate: number,
+    weights: number, bias: number, channels: number, target: number, targetPixelBytes: number,
     addend: number, addendStepBytes: number, addendPixelBytes: number,
-    rows: number, rowsCapacity: number, starts: number, chunkPixels: number,
+    masks: number, decay: number, threshold: number, softReset: number,
+    rows: number, rowsCapacity: number, mostRows: number, ends: number, chunkPixels: number,
   ): void;
   surround(
     source: number, steps: number, height: number, width: number, channels: number, pixelBytes: number, padding: number, target: number,
@@ -33,6 +46,10 @@ export interface Kernels {
   maxPool(
     source: number, sourcePixelBytes: number, steps: number, height: number, width: number, size: number, bytes: number,
     target: number, targetPixelBytes: number,
+  ): void;
+  maxPoolOfSums(
+    source: number, stepBytes: number, sourcePixelBytes: number, steps: number, height: number, width: number, size: number, bytes: number,
+    sums: number, sumsPixelBytes: number, target: number, targetPixelBytes: number,
   ): void;
   upsample(
     source: number, sourcePixelBytes: number, steps: number, height: number, width: number, bytes: number,

@@ -1,14 +1,17 @@
 import type {
+  Audible,
   Convolution,
   ConvolutionGeometry,
   ConvolutionWeights,
   FeatureShape,
+  IntegrateAndFireParameters,
+  LayerClock,
   NeuronParameters,
   Operations,
   Signal,
   Spikes,
 } from '../operations';
-import { convolvedShape, elementCount } from '../operations';
+import { convolvedShape, elementCount, neuronsOnClock } from '../operations';
 import { Heap } from './heap';
 import type { Kernels } from './kernels';
 import { packWeights, packedLength, unpackWeights, type WeightLayout } from './weights';
@@ -37,12 +40,14 @@ interface EventSignal extends Signal {
   parts: Part[];
 }
 
+/** In the form of kernels/spikes.ts. */
 interface SpikeLists {
-  /** `u16[(steps + 1) * pixels][listBytes / 2]`: channels that fired at each step but not at all, then those that did at all. */
-  address: number;
-  /** `u32[(steps + 1) * pixels]`, behind the lists: how many. */
-  counts: number;
-  listBytes: number;
+  starts: number;
+  entries: number;
+  /** How many spikes there were at each step. */
+  counts: Float32Array;
+  /** How many spikes a neuron may fire within a step. */
+  maximumSpikes: number;
   shape: FeatureShape;
   owners: number;
 }
@@ -51,6 +56,7 @@ interface EventSpikes extends Spikes {
 }
 
 interface LoadedConvolution {
+  name: string;
   geometry: ConvolutionGeometry;
   bias: number;
   /** As they came, until the first use tells the layout; then packed in the heap. */
@@ -61,16 +67,19 @@ interface EventConvolution extends Convolution {
   loaded: LoadedConvolution;
 }
 
-/** The kernel of the neuron keeps what happened at so many steps. */
+/** The kernels keep what happened at so many steps. */
 const maximumSteps = 256;
-/** Sums are read in blocks of 32 channels, past the last ones. */
-const blockBytes = 128;
-/** Weight rows gathered at a time where the weights fit the cache beside them, and where they do not. */
-const smallRowsCapacity = 8 * 1024;
-const largeRowsCapacity = 256 * 1024;
+/** Neurons are computed so many at a time, past the last ones. */
+const neuronsAtOnceBytes = 64;
+/** Numbers of weight rows gathered at a time where the weights fit the cache beside them, and where they do not. */
+const smallRows = 8 * 1024;
+const largeRows = 256 * 1024;
 /** Above this a convolution's weights come from beyond the second-level cache, and are read once for many pixels. */
 const largeWeightsBytes = 512 * 1024;
-const spikingChunkPixels = 4096;
+/** A list names a weight row with 16 bits. */
+const maximumWeightRows = 65536;
+/** Lists that are gathered at a time, over all pixels. */
+const chunkLists = 4096;
 const denseChunkPixels = 64;
 
 /**
@@ -81,27 +90,31 @@ const denseChunkPixels = 64;
 export class EventOperations implements Operations {
   readonly backend = 'event';
   private readonly heap: Heap;
-  /** Scratch of the convolutions: addresses, one for each pixel of a chunk. */
+  /** Scratch of the convolutions: addresses, one for each pixel or list of a chunk. */
   private readonly places: number;
   /** Scratch of the spiking convolutions: numbers of weight rows. */
   private rows: { address: number; capacity: number } | undefined;
 
-  constructor(private readonly kernels: Kernels) {
+  constructor(
+    private readonly kernels: Kernels,
+    private readonly clock?: LayerClock,
+  ) {
     this.heap = new Heap(kernels.memory, kernels.initialise());
-    this.places = this.heap.allocate((spikingChunkPixels + 1) * 4);
+    this.places = this.heap.allocate((chunkLists + 5) * 4);
   }
 
-  /** Blocks and bytes of the heap that values, weights and scratch take. */
-  memory(): { tensors: number; bytes: number } {
-    const { blocks, bytes } = this.heap.used;
-    return { tensors: blocks, bytes };
+  /** Blocks and bytes of the heap that values, weights and scratch take; the most that they ever took; and how large the heap is. */
+  memory(): { tensors: number; bytes: number; peakBytes: number; heapBytes: number } {
+    const { blocks, bytes, peakBytes, extentBytes } = this.heap.used;
+    return { tensors: blocks, bytes, peakBytes, heapBytes: extentBytes };
   }
 
-  loadConvolution({ weights, bias, ...geometry }: ConvolutionWeights): Convolution {
+  loadConvolution({ name, weights, bias, ...geometry }: ConvolutionWeights): Convolution {
     // Kernels read the bias of a whole block of output channels.
     const values = new Float32Array(Math.ceil(bias.length / 32) * 32);
     values.set(bias);
     const loaded: LoadedConvolution = {
+      name,
       geometry,
       bias: this.heap.allocate(values.length * 4),
       weights: { layout: undefined, values: weights },
@@ -146,6 +159,7 @@ export class EventOperations implements Operations {
       source = surrounded;
       pixelBytes = inputChannels * 4;
     }
+    const started = this.now();
     this.kernels.denseConvolution(
       source, rows * columns * pixelBytes, columns * pixelBytes, pixelBytes, steps,
       kernel, kernel * inputChannels, stride, shape.height, shape.width,
@@ -153,11 +167,19 @@ export class EventOperations implements Operations {
       this.places, denseChunkPixels,
     );
     if (surrounded !== undefined) this.heap.release(surrounded);
+    this.clock?.(loaded.name, this.now() - started);
     return stored(shape, target);
   }
 
   spikingConvolution(input: Spikes, convolution: Convolution): Signal {
     const { loaded } = convolution as EventConvolution;
+    const { kernel, inputChannels } = loaded.geometry;
+    if (kernel * kernel * inputChannels > maximumWeightRows) {
+      const values = this.input(this.readSpikes(input), input.shape);
+      const result = this.denseConvolution(values, convolution);
+      this.release(values);
+      return result;
+    }
     const { lists } = input as EventSpikes;
     lists.owners++;
     loaded.owners++;
@@ -166,31 +188,88 @@ export class EventOperations implements Operations {
     return signal(shape, [{ channels, steps, owners: 1, content: { kind: 'pending', lists, convolution: loaded } }]);
   }
 
-  leakyIntegrateAndFire(input: Signal, steps: number, { decay, threshold }: NeuronParameters, record: boolean) {
+  leakyIntegrateAndFire(input: Signal, steps: number, parameters: NeuronParameters, record: boolean) {
     if (steps > maximumSteps) throw new RangeError(`The neuron runs over at most ${maximumSteps} steps.`);
     const shape = { ...input.shape, steps };
+    const masks = this.allocateMasks(shape, 1);
+    const pending = record ? undefined : pendingOf(input, steps);
+    if (pending) this.convolve(pending, 0, 0, { fire: { masks, parameters } });
+    else this.fire(input, shape, parameters, masks);
+    const lists = this.listed(masks, shape, 1);
+    this.heap.release(masks);
+    const spikes: EventSpikes = { kind: 'spikes', shape, lists };
+    return { spikes, membrane: record ? this.membranes(input, shape, parameters) : undefined };
+  }
+
+  private fire(input: Signal, shape: FeatureShape, { decay, threshold, reset }: NeuronParameters, masks: number): void {
+    this.eachPart(input, shape, masks, (source, part, partMasks) =>
+      this.kernels.leakyIntegrateAndFire(
+        source, partStepBytes(part, shape), strideOf(part.channels) * 4, shape.height * shape.width, shape.steps, part.channels,
+        decay, threshold, Number(reset === 'soft'), partMasks, maskBytes(shape.channels),
+      ),
+    );
+  }
+
+  /** Runs neurons part by part. */
+  private eachPart(
+    input: Signal,
+    shape: FeatureShape,
+    masks: number,
+    run: (source: number, part: Part, masks: number, firstChannel: number) => void,
+  ): void {
+    // The bits of a part begin where a word begins.
+    if ((input as EventSignal).parts.slice(0, -1).some(({ channels }) => channels % 16 !== 0)) this.joined(input);
     const { parts } = input as EventSignal;
-    const pixels = shape.height * shape.width;
     const sources = parts.map((part) => this.materialised(part, shape));
-    // Lists are written 8 channels at a time, from wherever their end is.
-    const listBytes = (Math.ceil(shape.channels / 8) * 8 + 8) * 2;
-    const places = (steps + 1) * pixels;
-    const address = this.heap.allocate(places * (listBytes + 4));
-    const lists: SpikeLists = { address, counts: address + places * listBytes, listBytes, shape, owners: 1 };
-    const membrane = record ? this.allocate(shape) : 0;
+    const started = this.now();
     let firstChannel = 0;
     parts.forEach((part, index) => {
-      const pixelBytes = strideOf(part.channels) * 4;
-      this.kernels.leakyIntegrateAndFire(
-        sources[index] ?? 0, part.steps === 1 ? 0 : pixels * pixelBytes, pixelBytes, pixels, steps, part.channels,
-        decay, threshold,
-        membrane, strideOf(shape.channels) * 4,
-        address, listBytes, lists.counts, firstChannel,
-      );
+      run(sources[index] ?? 0, part, masks + firstChannel / 8, firstChannel);
       firstChannel += part.channels;
     });
-    const spikes: EventSpikes = { kind: 'spikes', shape, lists };
-    return { spikes, membrane: record ? stored(shape, membrane) : undefined };
+    this.clock?.(neuronsOnClock, this.now() - started);
+  }
+
+  private membranes(input: Signal, shape: FeatureShape, { decay, threshold, reset }: NeuronParameters): Signal {
+    const target = this.allocate(shape);
+    let at = target;
+    for (const part of (input as EventSignal).parts) {
+      const pixelBytes = strideOf(part.channels) * 4;
+      this.kernels.membranes(
+        this.materialised(part, shape), partStepBytes(part, shape), pixelBytes, shape.height * shape.width, shape.steps, pixelBytes,
+        decay, threshold, Number(reset === 'soft'), at, strideOf(shape.channels) * 4,
+      );
+      at += part.channels * 4;
+    }
+    return stored(shape, target);
+  }
+
+  /** Bits are counted sixteen bytes at a time, past the last ones. */
+  private allocateMasks({ steps, height, width, channels }: FeatureShape, maximumSpikes: number): number {
+    return this.heap.allocate(maximumSpikes * steps * height * width * maskBytes(channels) + 16);
+  }
+
+  /** The lists of what the bits say. */
+  private listed(masks: number, shape: FeatureShape, maximumSpikes: number): SpikeLists {
+    const { steps, height, width, channels } = shape;
+    const started = this.now();
+    const words = maskBytes(channels) / 2;
+    const common = commonLists(steps);
+    const lists = common + steps;
+    const listCounts = this.heap.allocate(lists * 4);
+    const total = this.kernels.countSpikes(masks, maximumSpikes, steps, height * width * words, listCounts);
+    // The kernels write and read lists in whole vectors, past their ends.
+    const entries = this.heap.allocate(total * 2 + lists * 16 + 32);
+    const starts = this.heap.allocate(height * (width + 1) * lists * 4 + 16);
+    this.kernels.listSpikes(masks, maximumSpikes, steps, height, width, words, channels, listCounts, entries, starts);
+    const onList = Array.from(this.heap.wholeNumbers(listCounts, lists));
+    const counts = Float32Array.from({ length: steps }, (_, step) => {
+      const [always = 0, even = 0, odd = 0] = onList.slice(0, common);
+      return always + (step % 2 === 0 ? even : odd) + (onList[common + step] ?? 0);
+    });
+    this.heap.release(listCounts);
+    this.clock?.(neuronsOnClock, this.now() - started);
+    return { starts, entries, counts, maximumSpikes, shape, owners: 1 };
   }
 
   leakySilu(input: Signal, steps: number, { decay }: NeuronParameters): Signal {
@@ -202,17 +281,13 @@ export class EventOperations implements Operations {
     return stored(shape, target);
   }
 
-  carryOver(last: Signal, neuron: 'lif' | 'silu', { decay, threshold }: NeuronParameters): Signal {
+  carryOver(last: Signal, neuron: 'lif' | 'silu', { decay, threshold, reset }: NeuronParameters): Signal {
     const shape = { ...last.shape, steps: 1 };
     const values = valuesPerStep(shape);
     const source = this.joined(last) + (last.shape.steps - 1) * values * 4;
     const target = this.allocate(shape);
-    const from = this.floats(source, values);
-    const to = this.floats(target, values);
-    for (let index = 0; index < values; index++) {
-      const v = from[index] ?? 0;
-      to[index] = neuron === 'silu' ? decay * v * (1 - v) : v > threshold ? 0 : decay * v;
-    }
+    if (neuron === 'silu') this.kernels.carryOverSilu(source, values, decay, target);
+    else this.kernels.carryOver(source, values, decay, threshold, Number(reset === 'soft'), target);
     return stored(shape, target);
   }
 
@@ -223,11 +298,31 @@ export class EventOperations implements Operations {
     const left = this.joined(carried);
     const target = this.allocate(shape);
     this.kernels.add(source, left, values, target);
-    for (let step = 1; step < steps; step++) {
-      const from = input.shape.steps === 1 ? source : source + step * values * 4;
-      this.floats(target + step * values * 4, values).set(this.floats(from, values));
-    }
+    const later = target + values * 4;
+    if (input.shape.steps > 1) this.kernels.copyChannels(source + values * 4, 0, 1, (steps - 1) * values * 4, later, 0);
+    else for (let step = 1; step < steps; step++) this.kernels.copyChannels(source, 0, 1, values * 4, target + step * values * 4, 0);
     return stored(shape, target);
+  }
+
+  integrateAndFire(input: Signal, steps: number, { thresholds, maximumSpikes }: IntegrateAndFireParameters, before: Signal) {
+    if (steps > maximumSteps) throw new RangeError(`The neuron runs over at most ${maximumSteps} steps.`);
+    const shape = { ...input.shape, steps };
+    const stride = strideOf(shape.channels);
+    const after = this.copy(before);
+    const limits = this.heap.allocate(stride * 4);
+    this.floats(limits, shape.channels).set(thresholds);
+    const masks = this.allocateMasks(shape, maximumSpikes);
+    this.eachPart(input, shape, masks, (source, part, partMasks, firstChannel) =>
+      this.kernels.integrateAndFire(
+        source, partStepBytes(part, shape), strideOf(part.channels) * 4, shape.height * shape.width, steps, part.channels,
+        limits + firstChannel * 4, maximumSpikes, after + firstChannel * 4, stride * 4, partMasks, maskBytes(shape.channels),
+      ),
+    );
+    const lists = this.listed(masks, shape, maximumSpikes);
+    this.heap.release(masks);
+    this.heap.release(limits);
+    const spikes: EventSpikes = { kind: 'spikes', shape, lists };
+    return { spikes, after: stored(before.shape, after) };
   }
 
   relu(input: Signal): Signal {
@@ -235,6 +330,11 @@ export class EventOperations implements Operations {
     const target = this.allocate(input.shape);
     this.kernels.relu(source, input.shape.steps * valuesPerStep(input.shape), target);
     return stored(input.shape, target);
+  }
+
+  silence<V extends Signal | Spikes>(value: V, audible: Audible): V {
+    const silenced: Signal | Spikes = value.kind === 'spikes' ? this.silenceSpikes(value, audible) : this.silenceSignal(value, audible);
+    return silenced as V;
   }
 
   maxPool(input: Signal, size: number): Signal {
@@ -248,6 +348,25 @@ export class EventOperations implements Operations {
       const bytes = strideOf(part.channels) * 4;
       this.kernels.maxPool(part.content.address, bytes, part.steps, height, width, size, bytes, target, pixelBytes);
     });
+  }
+
+  maxPoolOfSums(input: Signal, size: number, steps: number, before: Signal) {
+    const { height, width } = input.shape;
+    const shape = { ...input.shape, steps, height: Math.floor(height / size), width: Math.floor(width / size) };
+    const after = this.copy(before);
+    const target = this.allocate(shape);
+    const targetBytes = strideOf(shape.channels) * 4;
+    let offset = 0;
+    for (const part of (input as EventSignal).parts) {
+      const source = this.materialised(part, input.shape);
+      const bytes = strideOf(part.channels) * 4;
+      this.kernels.maxPoolOfSums(
+        source, part.steps === 1 ? 0 : height * width * bytes, bytes, steps, height, width, size, bytes,
+        after + offset, targetBytes, target + offset, targetBytes,
+      );
+      offset += part.channels * 4;
+    }
+    return { pooled: stored(shape, target), after: stored(before.shape, after) };
   }
 
   upsample(input: Signal): Signal {
@@ -312,11 +431,7 @@ export class EventOperations implements Operations {
 
   countSpikes(input: Spikes): Signal {
     const { counts, shape } = (input as EventSpikes).lists;
-    const pixels = shape.height * shape.width;
-    const sum = (step: number): number => this.kernels.sumCounts(counts + step * pixels * 4, pixels);
-    const always = sum(shape.steps);
-    const perStep = Float32Array.from({ length: shape.steps }, (_, step) => sum(step) + always);
-    return this.input(perStep, { steps: shape.steps, height: 1, width: 1, channels: 1 });
+    return this.input(counts, { steps: shape.steps, height: 1, width: 1, channels: 1 });
   }
 
   read(values: readonly (Signal | Spikes)[]): Promise<Float32Array[]> {
@@ -329,19 +444,56 @@ export class EventOperations implements Operations {
     else for (const part of (value as EventSignal).parts) this.disownPart(part);
   }
 
+  /** The lists without what is silenced, made anew. */
+  private silenceSpikes(value: Spikes, audible: Audible): Spikes {
+    const { shape, lists } = value as EventSpikes;
+    const { maximumSpikes } = lists;
+    const { steps, height, width, channels } = shape;
+    const pixels = height * width;
+    const words = maskBytes(channels) / 2;
+    const fired = this.readSpikes(value);
+    const masks = this.allocateMasks(shape, maximumSpikes);
+    const bits = new Uint16Array(this.kernels.memory.buffer, masks, maximumSpikes * steps * pixels * words).fill(0);
+    for (let index = 0; index < fired.length; index++) {
+      if (audible[index % (pixels * channels)] === 0) continue;
+      const channel = index % channels;
+      const word = Math.floor(index / channels) * words + (channel >> 4);
+      for (let spike = 0; spike < (fired[index] ?? 0); spike++) {
+        const at = spike * steps * pixels * words + word;
+        bits[at] = (bits[at] ?? 0) | (1 << (channel & 15));
+      }
+    }
+    const kept = this.listed(masks, shape, maximumSpikes);
+    this.heap.release(masks);
+    const spikes: EventSpikes = { kind: 'spikes', shape, lists: kept };
+    return spikes;
+  }
+
+  private silenceSignal(value: Signal, audible: Audible): Signal {
+    const { shape } = value;
+    const stride = strideOf(shape.channels);
+    const pixels = shape.height * shape.width;
+    const length = shape.steps * valuesPerStep(shape);
+    const source = this.joined(value);
+    const target = this.allocate(shape);
+    const from = this.floats(source, length);
+    const to = this.floats(target, length);
+    for (let place = 0; place < shape.steps * pixels; place++) {
+      for (let channel = 0; channel < shape.channels; channel++) {
+        const at = place * stride + channel;
+        to[at] = (from[at] ?? 0) * (audible[(place % pixels) * shape.channels + channel] ?? 1);
+      }
+    }
+    return stored(shape, target);
+  }
+
   private readSpikes(value: Spikes): Float32Array {
-    const { address, counts, listBytes, shape } = (value as EventSpikes).lists;
+    const { starts, shape } = (value as EventSpikes).lists;
+    const { steps, height, width, channels } = shape;
     const size = elementCount(shape);
     const target = this.heap.allocate(size * 4);
     this.floats(target, size).fill(0);
-    const pixels = shape.height * shape.width;
-    for (let step = 0; step < shape.steps; step++) {
-      for (const list of [step, shape.steps]) {
-        const places = list * pixels;
-        const to = target + step * pixels * shape.channels * 4;
-        this.kernels.spread(address + places * listBytes, listBytes, counts + places * 4, pixels, shape.channels, to);
-      }
-    }
+    this.kernels.spread(starts, steps, height, width, channels, target);
     const result = this.floats(target, size).slice();
     this.heap.release(target);
     return result;
@@ -369,44 +521,44 @@ export class EventOperations implements Operations {
     return stored(shape, target);
   }
 
+  /** @param target 0 where only what fires is wanted */
   private convolve(
     { lists, convolution }: PendingConvolution,
     target: number,
     targetPixelBytes: number,
-    after: { pool?: number; addend?: { address: number; stepBytes: number } },
+    after: {
+      pool?: number;
+      addend?: { address: number; stepBytes: number };
+      fire?: { masks: number; parameters: NeuronParameters };
+    },
   ): void {
     const { geometry, bias } = convolution;
     const { kernel, stride, padding, inputChannels, outputChannels } = geometry;
-    const { height, width } = convolvedShape(lists.shape, geometry);
-    const pool = after.pool ?? 1;
+    const { starts, shape } = lists;
+    const { height, width } = convolvedShape(shape, geometry);
+    const { pool = 1, addend, fire } = after;
     const weights = this.weights(convolution, 'spiking');
     const large = packedLength(geometry, 'spiking') * 4 > largeWeightsBytes;
-    const capacity = Math.max(large ? largeRowsCapacity : smallRowsCapacity, kernel * kernel * inputChannels * pool * pool);
+    // A neuron that fires at every step is on one list only, unless it fires more than once.
+    const mostEntries = lists.maximumSpikes === 1 ? Math.max(1, shape.steps - 1) : shape.steps * lists.maximumSpikes;
+    const mostRows = kernel * kernel * inputChannels * pool * pool * mostEntries;
+    const capacity = mostRows + (large ? largeRows : smallRows);
     const rows = this.gatheringSpace(capacity);
-    const targetStride = strideOf(outputChannels) * 4;
-    const { address, listBytes, counts, shape } = lists;
-    const run = (
-      first: number, steps: number, start: number, startPixelBytes: number, to: number, toPixelBytes: number, separate: number,
-      addend: { address: number; stepBytes: number } | undefined,
-    ): void => {
-      const places = first * shape.height * shape.width;
-      this.kernels.spikingConvolution(
-        address + places * listBytes, listBytes, counts + places * 4, steps, shape.height, shape.width, inputChannels,
-        kernel, stride, padding, height, width, pool,
-        weights, start, startPixelBytes, strideOf(outputChannels), to, toPixelBytes, separate,
-        addend?.address ?? 0, addend?.stepBytes ?? 0, targetStride,
-        rows, capacity, this.places, spikingChunkPixels,
-      );
-    };
-    if (shape.steps === 1) {
-      run(0, 1, bias, 0, target, targetPixelBytes, 0, after.addend);
-      return;
-    }
-    // What fires at every step is added once, and every step goes on from there.
-    const always = this.heap.allocate(height * width * targetStride + blockBytes);
-    run(shape.steps, 1, bias, 0, always, targetStride, 1, undefined);
-    run(0, shape.steps, always, targetStride, target, targetPixelBytes, 0, after.addend);
-    this.heap.release(always);
+    const started = this.now();
+    this.kernels.spikingConvolution(
+      starts, shape.steps, shape.height, shape.width, inputChannels,
+      kernel, stride, padding, height, width, pool,
+      weights, bias, outputChannels, target, targetPixelBytes,
+      addend?.address ?? 0, addend?.stepBytes ?? 0, strideOf(outputChannels) * 4,
+      fire?.masks ?? 0, fire?.parameters.decay ?? 0, fire?.parameters.threshold ?? 0, Number(fire?.parameters.reset === 'soft'),
+      rows, capacity, mostRows, this.places, Math.max(Math.floor(chunkLists / (commonLists(shape.steps) + shape.steps)), pool * pool),
+    );
+    this.clock?.(convolution.name, this.now() - started);
+  }
+
+  /** Only asked where somebody listens. */
+  private now(): number {
+    return this.clock ? performance.now() : 0;
   }
 
   private gatheringSpace(capacity: number): number {
@@ -414,7 +566,7 @@ export class EventOperations implements Operations {
       if (this.rows) this.heap.release(this.rows.address);
       this.rows = undefined;
       // Lists are copied 16 numbers at a time.
-      this.rows = { address: this.heap.allocate((capacity + 16) * 4), capacity };
+      this.rows = { address: this.heap.allocate((capacity + 32) * 2), capacity };
     }
     return this.rows.address;
   }
@@ -479,8 +631,17 @@ export class EventOperations implements Operations {
     return address;
   }
 
+  /** A copy of a signal of one step, as one part. */
+  private copy(input: Signal): number {
+    const values = valuesPerStep(input.shape);
+    const source = this.joined(input);
+    const target = this.allocate({ ...input.shape, steps: 1 });
+    this.floats(target, values).set(this.floats(source, values));
+    return target;
+  }
+
   private allocate(shape: FeatureShape): number {
-    return this.heap.allocate(shape.steps * valuesPerStep(shape) * 4);
+    return this.heap.allocate(shape.steps * valuesPerStep(shape) * 4 + neuronsAtOnceBytes);
   }
 
   private floats(address: number, length: number): Float32Array {
@@ -501,7 +662,9 @@ export class EventOperations implements Operations {
 
   private disownLists(lists: SpikeLists): void {
     lists.owners--;
-    if (lists.owners === 0) this.heap.release(lists.address);
+    if (lists.owners > 0) return;
+    this.heap.release(lists.starts);
+    this.heap.release(lists.entries);
   }
 
   private disownConvolution(convolution: LoadedConvolution): void {
@@ -532,6 +695,22 @@ function pendingOf(value: Signal, steps: number): PendingConvolution | undefined
 
 function strideOf(channels: number): number {
   return Math.ceil(channels / 4) * 4;
+}
+
+/** Bytes of a pixel's bits at one step. */
+function maskBytes(channels: number): number {
+  return Math.ceil(channels / 16) * 2;
+}
+
+/** Lists that several steps have in common, as kernels/spikes.ts makes them; beside these each step has one. */
+function commonLists(steps: number): number {
+  if (steps === 1) return 0;
+  return steps < 4 ? 1 : 3;
+}
+
+/** 0 where the part is the same at every step. */
+function partStepBytes({ steps, channels }: Part, { height, width }: FeatureShape): number {
+  return steps === 1 ? 0 : height * width * strideOf(channels) * 4;
 }
 
 function valuesPerStep({ height, width, channels }: FeatureShape): number {

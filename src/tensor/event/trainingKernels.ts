@@ -26,10 +26,12 @@ export interface TrainingKernels {
     kernel: number, stride: number, padding: number, gradient: number, height: number, width: number, outputs: number,
     border: number, surrounded: number, starts: number, entries: number, entriesCapacity: number, target: number,
   ): void;
-  integrate(source: number, sourceStepBytes: number, values: number, steps: number, decay: number, threshold: number, membrane: number): void;
+  integrate(
+    source: number, sourceStepBytes: number, values: number, steps: number, decay: number, threshold: number, softReset: number, membrane: number,
+  ): void;
   addIntegrateGradient(
     membrane: number, gradient: number, penalty: number, values: number, steps: number, decay: number, threshold: number,
-    kind: number, width: number, target: number, targetStepBytes: number,
+    softReset: number, kind: number, width: number, target: number, targetStepBytes: number,
   ): void;
   integrateSilu(
     source: number, sourceStepBytes: number, values: number, steps: number, decay: number, membrane: number, emitted: number,
@@ -39,7 +41,7 @@ export interface TrainingKernels {
   ): void;
   relu(source: number, values: number, target: number): void;
   addReluGradient(emitted: number, gradient: number, values: number, target: number): void;
-  sumChannels(source: number, places: number, bytes: number, sums: number, squares: number): void;
+  sumChannels(source: number, places: number, bytes: number, origin: number, sums: number, squares: number): void;
   affine(source: number, places: number, bytes: number, scale: number, shift: number, target: number): void;
   sumNormGradients(
     gradient: number, source: number, places: number, bytes: number, mean: number, inverse: number, sums: number, products: number,

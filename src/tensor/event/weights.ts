@@ -6,7 +6,8 @@ export type WeightLayout = 'spiking' | 'dense';
 /** How many output channels are computed at a time, block after block; the last may be wider than what is left. */
 export function outputBlocks(outputs: number, layout: WeightLayout): number[] {
   const blocks: number[] = [];
-  for (let left = outputs; left > 0; left -= blocks.at(-1) ?? 8) {
+  // As the kernels count: channels are padded to a multiple of 4, which makes 30 of them a block of 32.
+  for (let left = Math.ceil(outputs / 4) * 4; left > 0; left -= blocks.at(-1) ?? 8) {
     blocks.push(layout === 'dense' ? 8 : left >= 32 ? 32 : left > 8 ? 16 : 8);
   }
   return blocks;

@@ -1,4 +1,5 @@
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
+import type { ResetMode } from '../../base/neuron';
 import type { Emission } from './neuronKernel';
 
 type WebGPUProgram = Parameters<WebGPUBackend['runWebGPUProgram']>[0];
@@ -7,7 +8,7 @@ type WebGPUProgram = Parameters<WebGPUBackend['runWebGPUProgram']>[0];
 const maximumWorkgroupsPerSide = 65535;
 
 /** Workgroups in a line while they fit, else in a rectangle; the surplus finds its index out of range. */
-function flatDispatch(workgroups: number): [number, number, number] {
+export function flatDispatch(workgroups: number): [number, number, number] {
   if (workgroups <= maximumWorkgroupsPerSide) return [workgroups, 1, 1];
   const side = Math.ceil(Math.sqrt(workgroups));
   return [side, Math.ceil(workgroups / side), 1];
@@ -37,18 +38,20 @@ export class LifProgram implements WebGPUProgram {
   constructor(
     readonly outputShape: number[],
     private readonly emission: Emission,
+    private readonly reset: ResetMode,
   ) {
     this.dispatchLayout = { x: outputShape.map((_, axis) => axis) };
     // One thread walks all steps of its neuron, so that only one step's neurons are dispatched.
     this.dispatch = flatDispatch(Math.ceil(neuronsOf(outputShape) / this.workgroupSize[0]));
-    this.shaderKey = `lif_${emission}`;
+    this.shaderKey = `lif_${emission}_${reset}`;
   }
 
   getUserCode(): string {
+    const left = this.reset === 'soft' ? 'v - uniforms.threshold' : '0.0';
+    const carry = `carried = uniforms.decay * select(v, ${left}, v > uniforms.threshold);`;
     const emit = {
-      spikes: 'let emitted = select(0.0, 1.0, v > uniforms.threshold); carried = uniforms.decay * v * (1.0 - emitted);',
-      membrane:
-        'let emitted = v; carried = select(uniforms.decay * v, 0.0, v > uniforms.threshold);',
+      spikes: `let emitted = select(0.0, 1.0, v > uniforms.threshold); ${carry}`,
+      membrane: `let emitted = v; ${carry}`,
       silu: 'let emitted = v / (1.0 + exp(-v)); carried = uniforms.decay * emitted * (1.0 - emitted);',
     }[this.emission];
     return `

@@ -36,8 +36,9 @@ export function leakyIntegrateInto(
   source: Float32Array,
   sourceSteps: number,
   target: Float32Array,
-  { decay, threshold, steps, emission }: LeakyIntegrateAttributes,
+  { decay, threshold, reset, steps, emission }: LeakyIntegrateAttributes,
 ): void {
+  const drop = Math.fround(threshold);
   const neurons = source.length / sourceSteps;
   const sourceStride = sourceSteps === 1 ? 0 : neurons;
   for (let n = 0; n < neurons; n++) {
@@ -51,7 +52,7 @@ export function leakyIntegrateInto(
       } else {
         const fired = v > threshold;
         target[t * neurons + n] = emission === 'membrane' ? v : fired ? 1 : 0;
-        carried = fired ? 0 : Math.fround(decay * v);
+        carried = Math.fround(decay * (fired ? (reset === 'soft' ? Math.fround(v - drop) : 0) : v));
       }
     }
   }
@@ -60,7 +61,7 @@ export function leakyIntegrateInto(
 /** The same neuron composed of tfjs operations, for backends that take no kernel of ours. */
 export function composedLeakyIntegrate(
   input: tf.Tensor4D,
-  { decay, threshold, steps, emission }: LeakyIntegrateAttributes,
+  { decay, threshold, reset, steps, emission }: LeakyIntegrateAttributes,
 ): tf.Tensor4D {
   return tf.tidy(() => {
     const currents = input.shape[0] === 1 ? undefined : (tf.unstack(input) as tf.Tensor3D[]);
@@ -71,7 +72,10 @@ export function composedLeakyIntegrate(
       const v: tf.Tensor3D = carried ? carried.add(current) : current;
       const s = emission === 'silu' ? v.mul<tf.Tensor3D>(v.sigmoid()) : v.greater(threshold).cast<tf.Tensor3D>('float32');
       emitted.push(emission === 'membrane' ? v : s);
-      carried = (emission === 'silu' ? s : v).mul<tf.Tensor3D>(decay).mul(tf.sub(1, s));
+      carried =
+        reset === 'soft' && emission !== 'silu'
+          ? v.sub<tf.Tensor3D>(s.mul(threshold)).mul(decay)
+          : (emission === 'silu' ? s : v).mul<tf.Tensor3D>(decay).mul(tf.sub(1, s));
     }
     return tf.stack(emitted) as tf.Tensor4D;
   });

@@ -1,15 +1,18 @@
 import * as tf from '@tensorflow/tfjs';
 import type { BackendName } from '../../base/backendName';
 import type {
+  Audible,
   Convolution,
   ConvolutionWeights,
   FeatureShape,
+  IntegrateAndFireParameters,
   NeuronParameters,
   Operations,
   Signal,
   Spikes,
 } from '../operations';
-import { leakyIntegrate } from './neuronKernel';
+import { integrateAndFire } from './integrateKernel';
+import { composedLeakyIntegrate, leakyIntegrate } from './neuronKernel';
 
 interface TensorSignal extends Signal {
   tensor: tf.Tensor4D;
@@ -28,13 +31,20 @@ interface TensorConvolution extends Convolution {
  * disposed before it returns.
  */
 export class TfjsOperations implements Operations {
-  constructor(readonly backend: Exclude<BackendName, 'reference' | 'event'>) {}
+  private readonly integrate: typeof leakyIntegrate;
 
-  loadConvolution({ weights, bias, ...geometry }: ConvolutionWeights): Convolution {
-    const { kernel, inputChannels, outputChannels } = geometry;
+  /** @param neuron `stock` composes the neurons of tfjs's own operations where ours would be used, to compare with */
+  constructor(
+    readonly backend: Exclude<BackendName, 'reference' | 'event'>,
+    neuron: 'ours' | 'stock' = 'ours',
+  ) {
+    this.integrate = neuron === 'ours' ? leakyIntegrate : composedLeakyIntegrate;
+  }
+
+  loadConvolution({ weights, bias, kernel, stride, padding, inputChannels, outputChannels }: ConvolutionWeights): Convolution {
     const convolution: TensorConvolution = {
       kind: 'convolution',
-      geometry,
+      geometry: { kernel, stride, padding, inputChannels, outputChannels },
       weights: tf.tensor4d(weights, [kernel, kernel, inputChannels, outputChannels]),
       bias: tf.tensor1d(bias),
     };
@@ -57,12 +67,12 @@ export class TfjsOperations implements Operations {
     const attributes = { ...parameters, steps };
     if (!record) {
       return {
-        spikes: spikes(leakyIntegrate(tensorOf(input), { ...attributes, emission: 'spikes' })),
+        spikes: spikes(this.integrate(tensorOf(input), { ...attributes, emission: 'spikes' })),
         membrane: undefined,
       };
     }
     // A tfjs program has one output: when membranes are wanted, spikes are read off them.
-    const membrane = leakyIntegrate(tensorOf(input), { ...attributes, emission: 'membrane' });
+    const membrane = this.integrate(tensorOf(input), { ...attributes, emission: 'membrane' });
     return {
       spikes: spikes(tf.tidy(() => membrane.greater(parameters.threshold).cast('float32'))),
       membrane: signal(membrane),
@@ -70,13 +80,14 @@ export class TfjsOperations implements Operations {
   }
 
   leakySilu(input: Signal, steps: number, parameters: NeuronParameters): Signal {
-    return signal(leakyIntegrate(tensorOf(input), { ...parameters, steps, emission: 'silu' }));
+    return signal(this.integrate(tensorOf(input), { ...parameters, steps, emission: 'silu' }));
   }
 
-  carryOver(last: Signal, neuron: 'lif' | 'silu', { decay, threshold }: NeuronParameters): Signal {
+  carryOver(last: Signal, neuron: 'lif' | 'silu', { decay, threshold, reset }: NeuronParameters): Signal {
     return signal(
       tf.tidy(() => {
         const v = tensorOf(last).slice([last.shape.steps - 1, 0, 0, 0], [1, -1, -1, -1]);
+        if (neuron === 'lif' && reset === 'soft') return v.sub<tf.Tensor4D>(v.greater(threshold).cast<tf.Tensor4D>('float32').mul(threshold)).mul(decay);
         const left = neuron === 'silu' ? tf.sub(1, v) : v.lessEqual(threshold).cast('float32');
         return v.mul<tf.Tensor4D>(decay).mul(left);
       }),
@@ -95,12 +106,42 @@ export class TfjsOperations implements Operations {
     );
   }
 
+  integrateAndFire(input: Signal, steps: number, { thresholds, maximumSpikes }: IntegrateAndFireParameters, before: Signal) {
+    const limits = tf.tensor1d(thresholds);
+    const tensors = { input: tensorOf(input), before: tensorOf(before), thresholds: limits };
+    const fired = integrateAndFire(tensors, { steps, maximumSpikes, emission: 'spikes' });
+    const left = integrateAndFire(tensors, { steps, maximumSpikes, emission: 'left' });
+    limits.dispose();
+    return { spikes: spikes(fired), after: signal(left) };
+  }
+
   relu(input: Signal): Signal {
     return signal(tf.relu(tensorOf(input)));
   }
 
+  silence<V extends Signal | Spikes>(value: V, audible: Audible): V {
+    const { height, width, channels } = value.shape;
+    const tensor = tf.tidy(() => tensorOf(value).mul<tf.Tensor4D>(tf.tensor4d(Float32Array.from(audible), [1, height, width, channels])));
+    return { ...value, tensor };
+  }
+
   maxPool(input: Signal, size: number): Signal {
     return signal(tf.maxPool(tensorOf(input), size, size, 'valid'));
+  }
+
+  maxPoolOfSums(input: Signal, size: number, steps: number, before: Signal) {
+    const [pooled, after] = tf.tidy((): [tf.Tensor4D, tf.Tensor4D] => {
+      const current = tensorOf(input);
+      const sums = [tensorOf(before)];
+      for (let t = 0; t < steps; t++) {
+        const next = input.shape.steps === 1 ? current : current.slice([t, 0, 0, 0], [1, -1, -1, -1]);
+        sums.push((sums[t] ?? current).add(next));
+      }
+      const largest = tf.maxPool(tf.concat(sums, 0), size, size, 'valid');
+      const last = sums[steps] ?? current;
+      return [tf.sub(largest.slice([1, 0, 0, 0], [steps, -1, -1, -1]), largest.slice([0, 0, 0, 0], [steps, -1, -1, -1])), last.clone()];
+    });
+    return { pooled: signal(pooled), after: signal(after) };
   }
 
   upsample(input: Signal): Signal {

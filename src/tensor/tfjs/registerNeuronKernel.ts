@@ -1,6 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
+import {
+  composedIntegrateAndFire,
+  integrateAndFireInto,
+  integrateAndFireKernel,
+  type IntegrateAndFireAttributes,
+} from './integrateKernel';
+import { IntegrateAndFireProgram } from './integrateProgram';
 import { LifProgram } from './lifProgram';
 import {
   attributesOf,
@@ -10,14 +17,23 @@ import {
   type LeakyIntegrateAttributes,
 } from './neuronKernel';
 
-function inputOf(inputs: tf.NamedTensorInfoMap): tf.TensorInfo {
-  const input = inputs['input'];
-  if (!input) throw new TypeError(`${leakyIntegrateKernel} was called without its input.`);
+function inputOf(inputs: tf.NamedTensorInfoMap, name = 'input'): tf.TensorInfo {
+  const input = inputs[name];
+  if (!input) throw new TypeError(`A neuron's kernel was called without its ${name}.`);
   return input;
 }
 
 function outputShape(input: tf.TensorInfo, { steps }: LeakyIntegrateAttributes): number[] {
   return [steps, ...input.shape.slice(1)];
+}
+
+/** The attributes that `integrateAndFire` passed; tfjs hands them on untyped. */
+function integrateAttributesOf(attributes: tf.NamedAttrMap | undefined): IntegrateAndFireAttributes {
+  return attributes as unknown as IntegrateAndFireAttributes;
+}
+
+function integrateOutputShape(before: tf.TensorInfo, { steps, emission }: IntegrateAndFireAttributes): number[] {
+  return [emission === 'spikes' ? steps : 1, ...before.shape.slice(1)];
 }
 
 function alreadyRegistered(backendName: string): boolean {
@@ -35,7 +51,7 @@ export function registerOnWebgpu(): void {
       const shape = outputShape(input, attributes);
       const neurons = tf.util.sizeFromShape(shape.slice(1));
       return (backend as WebGPUBackend).runWebGPUProgram(
-        new LifProgram(shape, attributes.emission),
+        new LifProgram(shape, attributes.emission, attributes.reset ?? 'hard'),
         [input],
         'float32',
         [
@@ -44,6 +60,27 @@ export function registerOnWebgpu(): void {
           { type: 'int32', data: [attributes.steps] },
           { type: 'float32', data: [attributes.decay] },
           { type: 'float32', data: [attributes.threshold] },
+        ],
+      );
+    },
+  });
+  tf.registerKernel({
+    kernelName: integrateAndFireKernel,
+    backendName: 'webgpu',
+    kernelFunc: ({ inputs, attrs, backend }) => {
+      const [input, before, thresholds] = [inputOf(inputs), inputOf(inputs, 'before'), inputOf(inputs, 'thresholds')];
+      const attributes = integrateAttributesOf(attrs);
+      const neurons = tf.util.sizeFromShape(before.shape);
+      return (backend as WebGPUBackend).runWebGPUProgram(
+        new IntegrateAndFireProgram(integrateOutputShape(before, attributes), neurons, attributes.emission),
+        [input, before, thresholds],
+        'float32',
+        [
+          { type: 'int32', data: [neurons] },
+          { type: 'int32', data: [input.shape[0] === 1 ? 0 : neurons] },
+          { type: 'int32', data: [attributes.steps] },
+          { type: 'int32', data: [thresholds.shape[0] ?? 1] },
+          { type: 'int32', data: [attributes.maximumSpikes] },
         ],
       );
     },
@@ -70,6 +107,23 @@ export function registerOnWasm(): void {
       return output;
     },
   });
+  tf.registerKernel({
+    kernelName: integrateAndFireKernel,
+    backendName: 'wasm',
+    kernelFunc: ({ inputs, attrs, backend }) => {
+      const wasm = backend as BackendWasm;
+      const input = inputOf(inputs);
+      const attributes = integrateAttributesOf(attrs);
+      const output = wasm.makeOutput(integrateOutputShape(inputOf(inputs, 'before'), attributes), 'float32');
+      const [source, before, thresholds, target] = [input, inputOf(inputs, 'before'), inputOf(inputs, 'thresholds'), output].map(
+        (tensor) => wasm.typedArrayFromHeap(tensor) as Float32Array,
+      );
+      if (source && before && thresholds && target) {
+        integrateAndFireInto(source, input.shape[0] ?? 1, before, thresholds, target, attributes);
+      }
+      return output;
+    },
+  });
 }
 
 export function registerOnWebgl(): void {
@@ -81,6 +135,20 @@ export function registerOnWebgl(): void {
       const { dataId, shape, dtype } = inputOf(inputs);
       const input = tf.engine().makeTensorFromDataId(dataId, shape, dtype) as tf.Tensor4D;
       return composedLeakyIntegrate(input, attributesOf(attrs));
+    },
+  });
+  tf.registerKernel({
+    kernelName: integrateAndFireKernel,
+    backendName: 'webgl',
+    kernelFunc: ({ inputs, attrs }) => {
+      const tensor = (name: string): tf.Tensor => {
+        const { dataId, shape, dtype } = inputOf(inputs, name);
+        return tf.engine().makeTensorFromDataId(dataId, shape, dtype);
+      };
+      return composedIntegrateAndFire(
+        { input: tensor('input') as tf.Tensor4D, before: tensor('before') as tf.Tensor4D, thresholds: tensor('thresholds') as tf.Tensor1D },
+        integrateAttributesOf(attrs),
+      );
     },
   });
 }

@@ -474,7 +474,9 @@ export function addWeightGradient(
 // Neurons. `values` counts the neurons of a step and is a multiple of 4.
 
 /** The LIF neuron's membranes at all steps; it spiked where they are above the threshold. `sourceStepBytes` 0: the same at every step. */
-export function integrate(source: usize, sourceStepBytes: usize, values: i32, steps: i32, decay: f32, threshold: f32, membrane: usize): void {
+export function integrate(
+  source: usize, sourceStepBytes: usize, values: i32, steps: i32, decay: f32, threshold: f32, softReset: i32, membrane: usize,
+): void {
   const decays = f32x4.splat(decay);
   const thresholds = f32x4.splat(threshold);
   const stepBytes = <usize>values << 2;
@@ -485,7 +487,8 @@ export function integrate(source: usize, sourceStepBytes: usize, values: i32, st
     for (let step = 0; step < steps; step++) {
       v = f32x4.add(v, v128.load(x));
       v128.store(to, v);
-      v = v128.andnot(f32x4.mul(v, decays), f32x4.gt(v, thresholds));
+      const fired = f32x4.gt(v, thresholds);
+      v = f32x4.mul(softReset == 0 ? v128.andnot(v, fired) : f32x4.sub(v, v128.and(fired, thresholds)), decays);
       x += sourceStepBytes;
       to += stepBytes;
     }
@@ -518,11 +521,11 @@ function bell(u: f32, slope: f32): f32 {
 }
 
 /**
- * Backwards through the LIF neuron: `gv[t] = (gs[t] + penalty) * surrogate(v[t]) + decay * (1 - s[t]) * gv[t+1]`, added to the
- * input's gradient. `targetStepBytes` 0: one input for all steps.
+ * Backwards through the LIF neuron: `gv[t] = (gs[t] + penalty) * surrogate(v[t]) + decay * (1 - s[t]) * gv[t+1]` (soft reset: without
+ * the factor), added to the input's gradient. `targetStepBytes` 0: one input for all steps.
  */
 export function addIntegrateGradient(
-  membrane: usize, gradient: usize, penalty: f32, values: i32, steps: i32, decay: f32, threshold: f32, kind: i32, width: f32,
+  membrane: usize, gradient: usize, penalty: f32, values: i32, steps: i32, decay: f32, threshold: f32, softReset: i32, kind: i32, width: f32,
   target: usize, targetStepBytes: usize,
 ): void {
   const decays = f32x4.splat(decay);
@@ -534,7 +537,8 @@ export function addIntegrateGradient(
     for (let step = steps - 1; step >= 0; step--) {
       const v = v128.load(membrane + at + <usize>step * stepBytes);
       const gs = f32x4.add(v128.load(gradient + at + <usize>step * stepBytes), penalties);
-      const left = v128.andnot(f32x4.mul(carried, decays), f32x4.gt(v, thresholds));
+      const kept = f32x4.mul(carried, decays);
+      const left = softReset == 0 ? v128.andnot(kept, f32x4.gt(v, thresholds)) : kept;
       carried = f32x4.add(f32x4.mul(gs, surrogate(kind, f32x4.sub(v, thresholds), width)), left);
       const to = target + at + <usize>step * targetStepBytes;
       v128.store(to, f32x4.add(v128.load(to), carried));
@@ -594,16 +598,20 @@ export function addReluGradient(emitted: usize, gradient: usize, values: i32, ta
 /** Pixels whose float32 sums are added up before they go into the float64 ones. */
 const partialPlaces = 64;
 
-/** Adds to `sums` and `squares` of every channel. */
-export function sumChannels(source: usize, places: i32, bytes: usize, sums: usize, squares: usize): void {
+/**
+ * Adds the distances from `origin`, by channel, and their squares to `sums` and `squares`. An origin within the values keeps the variance exact
+ * that follows from them, however far from 0 the values lie.
+ */
+export function sumChannels(source: usize, places: i32, bytes: usize, origin: usize, sums: usize, squares: usize): void {
   for (let first = 0; first < places; first += partialPlaces) {
     const start = source + <usize>first * bytes;
     const end = source + <usize>min(places, first + partialPlaces) * bytes;
     for (let channel: usize = 0; channel < bytes; channel += 16) {
+      const from = v128.load(origin + channel);
       let sum = f32x4.splat(0);
       let square = f32x4.splat(0);
       for (let at = start + channel; at < end; at += bytes) {
-        const x = v128.load(at);
+        const x = f32x4.sub(v128.load(at), from);
         sum = f32x4.add(sum, x);
         square = f32x4.add(square, f32x4.mul(x, x));
       }

@@ -1,0 +1,162 @@
+import { AppError } from '../base/errors';
+import { csvFile } from '../base/csv';
+import type { Detection } from '../base/geometry';
+import { npyFile } from '../base/npy';
+import { usePlayground, type PaneResult, type Slot, type TraceResult } from '../state/store';
+import { saveFile } from './saveFile';
+import { tellError } from './work';
+
+/** Files of what is on the screen: boxes at the chosen step, the chosen layer, the chosen neuron. */
+
+interface Shown {
+  slot: Slot;
+  pane: PaneResult;
+  /** 0-based; the ANN has one pass. */
+  step: number;
+  detections: readonly Detection[];
+}
+
+/** Each network's boxes as its pane shows them. */
+function shownBoxes(): Shown[] {
+  const { results, view } = usePlayground.getState();
+  return (['snn', 'ann'] as const).flatMap((slot) => {
+    const pane = results[slot];
+    if (!pane) return [];
+    const { detectionsPerStep } = pane.result;
+    const step = Math.min(slot === 'snn' ? view.step : 0, detectionsPerStep.length - 1);
+    return [{ slot, pane, step, detections: detectionsPerStep[step] ?? [] }];
+  });
+}
+
+/** "smear-1" of the picture's title, for names of files. */
+function stem(): string {
+  const title = usePlayground.getState().source?.title ?? 'picture';
+  return title.replace(/\.[a-z0-9]{1,5}$/i, '').replaceAll(/[^\p{L}\p{N}._-]+/gu, '-');
+}
+
+function missing(what: string, remedy: string): void {
+  tellError(new AppError('engine/no-model', `There is nothing to save yet: ${what}.`, remedy));
+}
+
+function boxes(): Shown[] | undefined {
+  const shown = shownBoxes();
+  if (shown.length > 0) return shown;
+  missing('no network has run', 'Choose a picture and a model first.');
+  return undefined;
+}
+
+export function saveDetectionsJson(): void {
+  const shown = boxes();
+  if (!shown) return;
+  const { source, run, detection } = usePlayground.getState();
+  const networks = shown.map(({ slot, pane: { result }, step, detections }) => ({
+    network: slot,
+    model: result.model,
+    backend: result.backend.label,
+    steps: result.steps,
+    step: step + 1,
+    detections: detections.map(({ box, score, class: label, name }) => ({ box, score, class: label, name })),
+  }));
+  const file = { picture: source?.title, ...source?.size, boxes: 'x1, y1, x2, y2 in pixels of the picture', run, ...detection, networks };
+  saveFile(new Blob([`${JSON.stringify(file, null, 2)}\n`], { type: 'application/json' }), `${stem()}-detections.json`);
+}
+
+export function saveDetectionsCsv(): void {
+  const shown = boxes();
+  if (!shown) return;
+  const rows = shown.flatMap(({ slot, step, detections }) =>
+    detections.map(({ box, score, class: label, name }) => [slot, slot === 'snn' ? step + 1 : undefined, label, name, score, ...box]),
+  );
+  saveFile(csvFile(['network', 'step', 'class', 'name', 'score', 'x1', 'y1', 'x2', 'y2'], rows), `${stem()}-detections.csv`);
+}
+
+/** COCO numbers its 80 classes from 1 to 90 and leaves these out. */
+const unusedCocoCategories = new Set([12, 26, 29, 30, 45, 66, 68, 69, 71, 83]);
+const cocoCategories = Array.from({ length: 90 }, (_, index) => index + 1).filter((category) => !unusedCocoCategories.has(category));
+
+/** Class numbers as COCO's own categories where the network knows COCO's 80 classes, else counted from 1. */
+function categoryOf(label: number, classNames: readonly string[]): number {
+  const isCoco = classNames.length === cocoCategories.length && classNames[0] === 'person' && classNames[79] === 'toothbrush';
+  return (isCoco ? cocoCategories[label] : undefined) ?? label + 1;
+}
+
+/** The list that COCO's evaluation reads; a picture whose name is a number has that number, as in COCO. */
+export function saveCocoResults(slot: Slot): void {
+  const shown = boxes()?.find((each) => each.slot === slot);
+  if (!shown) {
+    if (shownBoxes().length > 0) missing(`there is no ${slot.toUpperCase()} result`, 'Load such a network first.');
+    return;
+  }
+  const { source, models } = usePlayground.getState();
+  const name = stem();
+  const image = /^\d+$/.test(name) ? Number(name) : (source?.title ?? name);
+  const results = shown.detections.map(({ box: [x1, y1, x2, y2], score, class: label }) => ({
+    image_id: image,
+    category_id: categoryOf(label, models[slot]?.classNames ?? []),
+    bbox: [x1, y1, x2 - x1, y2 - y1],
+    score,
+  }));
+  saveFile(new Blob([`${JSON.stringify(results)}\n`], { type: 'application/json' }), `${name}-${slot}-coco.json`);
+}
+
+export function saveRates(): void {
+  const pane = usePlayground.getState().results.snn;
+  if (!pane) return missing('the SNN has not run', 'Choose a picture and a model first.');
+  const { layers, blocks, firingRates, steps } = pane.result;
+  const rows = layers.map(({ index, row, label, height, width, channels }) => {
+    const rates = firingRates[index];
+    const mean = rates ? rates.reduce((sum, rate) => sum + rate, 0) / rates.length : undefined;
+    return [index, row, blocks[row]?.block, label, height * width * channels, mean, ...Array.from({ length: steps }, (_, step) => rates?.[step])];
+  });
+  const header = ['layer', 'row', 'block', 'label', 'neurons', 'mean rate', ...Array.from({ length: steps }, (_, step) => `step ${step + 1}`)];
+  saveFile(csvFile(header, rows), `${stem()}-rates.csv`);
+}
+
+export function saveEnergy(): void {
+  const pane = usePlayground.getState().results.snn;
+  if (!pane) return missing('the SNN has not run', 'Choose a picture and a model first.');
+  const { energy, steps } = pane.result;
+  const rows = [[energy.convention, steps, energy.acOpsPerStep, energy.macOpsPerStep, energy.snnPj ?? undefined, energy.annPj]];
+  const header = ['convention (an estimate for neuromorphic hardware)', 'steps', 'AC operations per step', 'MAC operations per step', 'SNN pJ', 'ANN pJ'];
+  saveFile(csvFile(header, rows), `${stem()}-energy.csv`);
+}
+
+function chosenTrace(): TraceResult | undefined {
+  const { trace, view } = usePlayground.getState();
+  if (trace?.layer.index === view.layer) return trace;
+  missing('the chosen layer has not been read', 'Choose a layer in the network strip and wait for its maps.');
+  return undefined;
+}
+
+export function saveTrace(): void {
+  const traced = chosenTrace();
+  const { neuron } = usePlayground.getState().view;
+  if (!traced || !neuron) return;
+  const { layer, trace } = traced;
+  const { x, y, channel } = neuron;
+  const neurons = trace.height * trace.width * trace.channels;
+  const at = (y * trace.width + x) * trace.channels + channel;
+  const rows = Array.from({ length: trace.steps }, (_, step) => [
+    layer.index,
+    x,
+    y,
+    channel,
+    step + 1,
+    trace.membrane[step * neurons + at],
+    trace.emitted[step * neurons + at],
+    trace.emits === 'spikes' ? trace.threshold : undefined,
+  ]);
+  const header = ['layer', 'x', 'y', 'channel', 'step', 'membrane', trace.emits === 'spikes' ? 'spike' : 'emitted', 'threshold'];
+  saveFile(csvFile(header, rows), `${stem()}-layer${layer.index}-neuron.csv`);
+}
+
+/** `[T, H, W, C]`; spikes as bytes. */
+export function saveLayer(array: 'membrane' | 'emitted'): void {
+  const traced = chosenTrace();
+  if (!traced) return;
+  const { layer, trace } = traced;
+  const shape = [trace.steps, trace.height, trace.width, trace.channels];
+  const spikes = array === 'emitted' && trace.emits === 'spikes';
+  const values = trace[array].slice();
+  saveFile(npyFile(spikes ? Uint8Array.from(values) : values, shape), `${stem()}-layer${layer.index}-${spikes ? 'spikes' : array}.npy`);
+}

@@ -1,0 +1,117 @@
+/** Copies features into `[steps, height + 2 padding, width + 2 padding, channels]` with zeros around, without padded channels. */
+export function surround(
+  source: usize, steps: i32, height: i32, width: i32, channels: i32, pixelBytes: usize, padding: i32, target: usize,
+): void {
+  const rowBytes = <usize>(width + 2 * padding) * <usize>channels << 2;
+  const channelBytes = <usize>channels << 2;
+  memory.fill(target, 0, <usize>steps * <usize>(height + 2 * padding) * rowBytes);
+  for (let step = 0; step < steps; step++) {
+    for (let y = 0; y < height; y++) {
+      let from = source + <usize>((step * height + y) * width) * pixelBytes;
+      let to = target + <usize>(step * (height + 2 * padding) + y + padding) * rowBytes + <usize>padding * channelBytes;
+      if (channelBytes == pixelBytes) memory.copy(to, from, <usize>width * pixelBytes);
+      else {
+        for (let x = 0; x < width; x++) {
+          for (let channel: usize = 0; channel < channelBytes; channel += 4) store<f32>(to + channel, load<f32>(from + channel));
+          from += pixelBytes;
+          to += channelBytes;
+        }
+      }
+    }
+  }
+}
+
+/**
+ * A convolution of real values without padding: 4 pixels by 8 output channels stay in registers. Cost per kernel row
+ * element: 2 vector loads of weights, 4 splats of inputs, 8 multiplications and 8 additions for 32 multiply-adds.
+ * @param weights blocks of 8 output channels, each `[kernel rows, run, 8]`
+ * @param run number of values that a kernel row covers, next to each other in memory
+ * @param outputs number of output channels, rounded up to a multiple of 4
+ * @param places scratch for `chunkPixels` addresses; `chunkPixels` is a multiple of 4
+ */
+export function denseConvolution(
+  source: usize, stepBytes: usize, rowBytes: usize, pixelBytes: usize, steps: i32,
+  kernelRows: i32, run: i32, stride: i32, height: i32, width: i32,
+  weights: usize, bias: usize, outputs: i32, target: usize, targetPixelBytes: usize,
+  places: usize, chunkPixels: i32,
+): void {
+  const total = steps * height * width;
+  const runBytes = <usize>run << 2;
+  for (let first = 0; first < total; first += chunkPixels) {
+    const pixels = min(chunkPixels, total - first);
+    for (let index = 0; index < pixels; index++) {
+      const place = first + index;
+      const row = place / width;
+      const step = row / height;
+      const y = row - step * height;
+      const x = place - row * width;
+      store<u32>(
+        places + (<usize>index << 2),
+        <u32>(source + <usize>step * stepBytes + <usize>(y * stride) * rowBytes + <usize>(x * stride) * pixelBytes),
+      );
+    }
+    let blockWeights = weights;
+    for (let output = 0; output < outputs; output += 8) {
+      const wide = outputs - output >= 8;
+      const bias0 = v128.load(bias + (<usize>output << 2));
+      const bias1 = v128.load(bias + (<usize>output << 2), 16);
+      for (let index = 0; index < pixels; index += 4) {
+        // At the end some pixels stand in for those that are not there.
+        const last = pixels - 1;
+        let p0: usize = load<u32>(places + (<usize>index << 2));
+        let p1: usize = load<u32>(places + (<usize>min(index + 1, last) << 2));
+        let p2: usize = load<u32>(places + (<usize>min(index + 2, last) << 2));
+        let p3: usize = load<u32>(places + (<usize>min(index + 3, last) << 2));
+        let a00 = bias0;
+        let a01 = bias1;
+        let a10 = bias0;
+        let a11 = bias1;
+        let a20 = bias0;
+        let a21 = bias1;
+        let a30 = bias0;
+        let a31 = bias1;
+        let w = blockWeights;
+        for (let kernelRow = 0; kernelRow < kernelRows; kernelRow++) {
+          for (let offset: usize = 0; offset < runBytes; offset += 4) {
+            const w0 = v128.load(w);
+            const w1 = v128.load(w, 16);
+            w += 32;
+            const x0 = v128.load32_splat(p0 + offset);
+            a00 = f32x4.add(a00, f32x4.mul(x0, w0));
+            a01 = f32x4.add(a01, f32x4.mul(x0, w1));
+            const x1 = v128.load32_splat(p1 + offset);
+            a10 = f32x4.add(a10, f32x4.mul(x1, w0));
+            a11 = f32x4.add(a11, f32x4.mul(x1, w1));
+            const x2 = v128.load32_splat(p2 + offset);
+            a20 = f32x4.add(a20, f32x4.mul(x2, w0));
+            a21 = f32x4.add(a21, f32x4.mul(x2, w1));
+            const x3 = v128.load32_splat(p3 + offset);
+            a30 = f32x4.add(a30, f32x4.mul(x3, w0));
+            a31 = f32x4.add(a31, f32x4.mul(x3, w1));
+          }
+          p0 += rowBytes;
+          p1 += rowBytes;
+          p2 += rowBytes;
+          p3 += rowBytes;
+        }
+        let to = target + <usize>(first + index) * targetPixelBytes + (<usize>output << 2);
+        v128.store(to, a00);
+        if (wide) v128.store(to, a01, 16);
+        if (index + 1 > last) continue;
+        to += targetPixelBytes;
+        v128.store(to, a10);
+        if (wide) v128.store(to, a11, 16);
+        if (index + 2 > last) continue;
+        to += targetPixelBytes;
+        v128.store(to, a20);
+        if (wide) v128.store(to, a21, 16);
+        if (index + 3 > last) continue;
+        to += targetPixelBytes;
+        v128.store(to, a30);
+        if (wide) v128.store(to, a31, 16);
+      }
+      blockWeights += <usize>kernelRows * runBytes << 3;
+    }
+  }
+}
+
