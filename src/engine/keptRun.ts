@@ -26,6 +26,8 @@ const logFolder = `${runFolder}log/`;
 export interface RunRecipe {
   config: TrainingConfig;
   data: TrainingDataSource;
+  /** Of the data: "Handwritten digits", a folder's or a zip's name. */
+  title: string;
   /** The checkpoint that it trains on from. */
   start: Blob | undefined;
 }
@@ -42,17 +44,14 @@ const shapeSchema: z.ZodType<RunShape> = z.object({
 const aboutSchema = z.object({
   format: z.literal(1),
   config: z.unknown(),
-  data: z.discriminatedUnion('kind', [
-    z.object({ kind: z.literal('digits') }),
-    z.object({ kind: z.literal('files'), title: z.string() }),
-    z.object({ kind: z.literal('zip'), title: z.string() }),
-  ]),
+  data: z.enum(['digits', 'files', 'zip']),
+  title: z.string(),
   shape: shapeSchema,
 });
 
 /** Keeps a run that begins, in place of the one before. @throws AppError `storage/*` */
-export async function keepRun(storage: Storage, { config, data, start }: RunRecipe, shape: RunShape, state: Blob): Promise<void> {
-  const about = { format: 1, config, data: data.kind === 'digits' ? data : { kind: data.kind, title: data.title }, shape };
+export async function keepRun(storage: Storage, { config, data, title, start }: RunRecipe, shape: RunShape, state: Blob): Promise<void> {
+  const about: z.infer<typeof aboutSchema> = { format: 1, config, data: data.kind, title, shape };
   const files: Record<string, KeptContent> = { [aboutPath]: JSON.stringify(about), [statePath]: state };
   if (start) files[startPath] = start;
   if (data.kind === 'zip') files[zipPath] = data.blob;
@@ -80,18 +79,18 @@ export async function readRun(storage: Storage): Promise<OpenedRecipe | undefine
     throw unreadable('what is kept of it is of another version of this page', cause);
   }
   const start = await storage.read(startPath);
-  return { config, shape: parsed.shape, data: await readData(storage, parsed.data), start: start instanceof Blob ? start : undefined };
+  return { config, title: parsed.title, shape: parsed.shape, data: await readData(storage, parsed), start: start instanceof Blob ? start : undefined };
 }
 
-async function readData(storage: Storage, about: z.infer<typeof aboutSchema>['data']): Promise<TrainingDataSource> {
-  if (about.kind === 'digits') return about;
-  if (about.kind === 'zip') {
+async function readData(storage: Storage, { data, title }: Pick<z.infer<typeof aboutSchema>, 'data' | 'title'>): Promise<TrainingDataSource> {
+  if (data === 'digits') return { kind: 'digits' };
+  if (data === 'zip') {
     const blob = await storage.read(zipPath);
     if (!(blob instanceof Blob)) throw unreadable('its data set is gone');
-    return { ...about, blob };
+    return { kind: 'zip', name: title, blob };
   }
   const files = (await storage.list(dataFolder)).flatMap(({ path, content }) => (content instanceof Blob ? { path: path.slice(dataFolder.length), blob: content } : []));
-  return { ...about, files };
+  return { kind: 'files', files };
 }
 
 function unreadable(why: string, cause?: unknown): AppError {

@@ -117,6 +117,13 @@ const operationCountsSchema: z.ZodType<OperationCounts> = z.object({
   neuronKind: z.enum(['leaky', 'integrate']),
 });
 
+/** A data set as a person opened it. */
+export const datasetContentSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('files'), files: z.array(z.object({ path: z.string(), blob: blobSchema })) }),
+  z.object({ kind: z.literal('zip'), name: z.string(), blob: blobSchema }),
+]);
+export type DatasetContent = z.infer<typeof datasetContentSchema>;
+
 export const requestSchemas = {
   open: z.object({ preference: backendPreferenceSchema, avoid: z.array(z.enum(backendNames)) }),
   /** A file of a converted network finds its own slot. */
@@ -191,10 +198,7 @@ export const requestSchemas = {
   /** Reads a data set's labels; the engine holds the last one under this id. */
   openDataset: z.object({
     id: z.string(),
-    content: z.discriminatedUnion('kind', [
-      z.object({ kind: z.literal('files'), files: z.array(z.object({ path: z.string(), blob: blobSchema })) }),
-      z.object({ kind: z.literal('zip'), name: z.string(), blob: blobSchema }),
-    ]),
+    content: datasetContentSchema,
     format: z.enum(datasetFormats).optional(),
   }),
   /** Goes on with an evaluation for about `budgetMs`; another id begins another one. Repeat until it is `finished`. */

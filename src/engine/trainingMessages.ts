@@ -4,7 +4,6 @@ import { throwIfCancelled, type Task } from '../base/progress';
 import { parseManifest, type Manifest } from '../checkpoint/manifest';
 import { openCheckpoint } from '../checkpoint/open';
 import type { Dataset } from '../evaluate/datasets/dataset';
-import { filesOfZip } from '../evaluate/datasets/files';
 import { openDataset } from '../evaluate/datasets/open';
 import type { DigitPools } from '../input/frames/mnist';
 import { parameterCount } from '../network/weights';
@@ -14,12 +13,12 @@ import { readLog } from '../train/log';
 import { writeState } from '../train/run';
 import type { Trainer } from '../train/trainer';
 import type { TrainingSources } from '../train/source';
+import { filesOf } from './datasetContent';
 import { keepRun, KeptRunStore, readRun, runFolder, type OpenedRecipe, type RunRecipe, type Storage } from './keptRun';
-import { toWorkerSchema, type ModelSource } from './protocol';
+import { toWorkerSchema, type DatasetContent } from './protocol';
 import { datasetSources, digitSources, finishRun, openRun } from './training';
 import {
   trainingRequestSchemas,
-  type DatasetContent,
   type FromTrainer,
   type KeptRun,
   type RunShape,
@@ -28,6 +27,7 @@ import {
   type TrainingRequest,
   type TrainingRequestKind,
   type TrainingResponseOf,
+  type TrainingStart,
 } from './trainingProtocol';
 
 /** What training needs from where it runs: a worker in a page, or a test. */
@@ -46,6 +46,13 @@ const sampleCount = 4;
 const sampleSuppression = { confidence: 0.25, iou: 0.45, severalClassesPerBox: false };
 /** Problems of a data set that are named; there may be as many as it has files. */
 const namedProblems = 20;
+
+interface OpenedRun {
+  trainer: Trainer;
+  backend: TrainingBackend;
+  /** Pictures and labels that cannot be read. */
+  leftOut: { title: string; reason: string }[];
+}
 
 type Handlers = { [K in TrainingRequestKind]: (payload: TrainingRequest<K>, task: Task) => Promise<TrainingResponseOf[K]> | TrainingResponseOf[K] };
 
@@ -114,29 +121,29 @@ export class TrainingMessages {
     throw new AppError('train/already-running', 'A run is under way already, in this tab or in another one.', 'Pause it there first.');
   }
 
-  private async begin({ config: wanted, data, startFrom }: TrainingRequest<'begin'>, task: Task): Promise<TrainingResponseOf['begin']> {
+  private async begin({ config: wanted, data, title, startFrom }: TrainingRequest<'begin'>, task: Task): Promise<TrainingResponseOf['begin']> {
     const config = parseTrainingConfig(wanted);
     if ((data.kind === 'digits') !== (config.data.kind === 'digits') || config.data.kind === 'recordings') {
       throw new AppError('train/invalid-settings', `The training settings cannot be used: data.kind: it is ${config.data.kind}, and the data set is another.`, 'Choose the data set again.');
     }
-    const source: ModelSource | undefined = startFrom ?? (config.startFrom === undefined ? undefined : { kind: 'shipped', name: config.startFrom });
-    const recipe: RunRecipe = { config, data, start: source && (await this.weightsOf(source, task)) };
+    const start: TrainingStart | undefined = startFrom ?? (config.startFrom === undefined ? undefined : { source: { kind: 'shipped', name: config.startFrom }, mode: config.mode });
+    const recipe: RunRecipe = { config, data, title, start: start && (await this.weightsOf(start, task)) };
     const { trainer, backend, leftOut } = await this.open(recipe, undefined, task);
     // Until here nothing has changed: a run that cannot begin costs nothing.
     await keepRun(this.surroundings.storage, recipe, shapeOf(trainer), await writeState(trainer.state));
-    return this.train({ ...recipe, shape: shapeOf(trainer) }, trainer, backend, leftOut, task);
+    return this.train({ ...recipe, shape: shapeOf(trainer) }, new KeptRunStore(this.surroundings.storage), { trainer, backend, leftOut }, task);
   }
 
   private async resume(task: Task): Promise<TrainingResponseOf['resume']> {
     const { storage } = this.surroundings;
     const recipe = await readRun(storage);
     if (!recipe) throw new AppError('train/unreadable-run', 'There is no run to go on with.', 'Begin one.');
-    const { trainer, backend, leftOut } = await this.open(recipe, new KeptRunStore(storage), task);
-    return this.train(recipe, trainer, backend, leftOut, task);
+    const store = new KeptRunStore(storage);
+    return this.train(recipe, store, await this.open(recipe, store, task), task);
   }
 
-  private async open({ config, data, start }: RunRecipe, store: KeptRunStore | undefined, task: Task) {
-    const leftOut: { title: string; reason: string }[] = [];
+  private async open({ config, data, start }: RunRecipe, store: KeptRunStore | undefined, task: Task): Promise<OpenedRun> {
+    const leftOut: OpenedRun['leftOut'] = [];
     const sources = await this.sources({ config, data }, leftOut, task);
     throwIfCancelled(task.signal);
     const backend = await this.surroundings.openTraining();
@@ -145,7 +152,7 @@ export class TrainingMessages {
     return { trainer: await openRun({ config, sources, checkpoint, ...(store && { store }) }, backend.operations, task), backend, leftOut };
   }
 
-  private async sources({ config, data }: Pick<RunRecipe, 'config' | 'data'>, leftOut: { title: string; reason: string }[], task: Task): Promise<TrainingSources> {
+  private async sources({ config, data }: Pick<RunRecipe, 'config' | 'data'>, leftOut: OpenedRun['leftOut'], task: Task): Promise<TrainingSources> {
     if (data.kind === 'digits') {
       if (config.data.kind !== 'digits') throw new RangeError('The configuration is not for digits.');
       return digitSources(config, config.data, await this.surroundings.readDigits(task));
@@ -163,20 +170,19 @@ export class TrainingMessages {
     );
   }
 
-  /** Weights of either network: a run of one kind may begin with the other's. */
-  private async weightsOf(source: ModelSource, task: Task): Promise<Blob> {
+  /** A run of one kind may begin with the other's weights: where a model has only those, they are taken. */
+  private async weightsOf({ source, mode }: TrainingStart, task: Task): Promise<Blob> {
     if (source.kind !== 'shipped') return source.blob;
     const { name } = source;
     const manifest = parseManifest(await (await this.surroundings.readModelFile(`${name}/manifest.json`, task)).text());
-    const weights = manifest.weights.snn ?? manifest.weights.ann;
+    const weights = manifest.weights[mode] ?? manifest.weights.snn ?? manifest.weights.ann;
     if (!weights) throw new AppError('engine/no-model', `The model ${name} comes without weights.`, 'Choose another one.');
     return this.surroundings.readModelFile(`${name}/${weights.file}`, task, weights.sha256);
   }
 
-  private async train(recipe: OpenedRecipe, trainer: Trainer, { choice }: TrainingBackend, leftOut: readonly { title: string; reason: string }[], task: Task) {
+  private async train(recipe: OpenedRecipe, store: KeptRunStore, { trainer, backend, leftOut }: OpenedRun, task: Task): Promise<TrainingResponseOf['begin']> {
     const { storage } = this.surroundings;
-    const store = new KeptRunStore(storage);
-    this.tell({ kind: 'opened', run: await this.described(recipe), backend: choice, leftOut: leftOut.slice(0, namedProblems) });
+    this.tell({ kind: 'opened', run: await this.described(recipe), backend: backend.choice, leftOut: leftOut.slice(0, namedProblems) });
     const { name, before } = await this.placeFor(trainer);
     const { manifest, safetensors, torch } = await finishRun(trainer, store, before, task, {
       onStep: (report) => this.tell({ kind: 'step', report }),
@@ -211,9 +217,9 @@ export class TrainingMessages {
     }
   }
 
-  private async described({ config, data, shape }: OpenedRecipe): Promise<KeptRun> {
+  private async described({ config, title, shape }: OpenedRecipe): Promise<KeptRun> {
     const { steps, epochs } = readLog(await new KeptRunStore(this.surroundings.storage).readLog());
-    return { config, title: data.kind === 'digits' ? 'Handwritten digits' : data.title, step: steps.at(-1)?.step ?? 0, shape, steps, epochs };
+    return { config, title, step: steps.at(-1)?.step ?? 0, shape, steps, epochs };
   }
 
   private tell(event: TrainingEvent): void {
@@ -222,7 +228,7 @@ export class TrainingMessages {
 }
 
 async function opened(data: DatasetContent, task: Task): Promise<Dataset> {
-  const files = data.kind === 'zip' ? await filesOfZip(data.title, data.blob) : data.files.map(({ path, blob }) => ({ path, open: () => Promise.resolve(blob) }));
+  const files = await filesOf(data);
   throwIfCancelled(task.signal);
   return openDataset(files, {}, task);
 }

@@ -6,22 +6,20 @@ import type { DatasetProblem } from '../evaluate/datasets/dataset';
 import type { BackendChoice } from '../tensor/backend';
 import type { TrainingConfig } from '../train/config';
 import type { EpochReport, StepReport } from '../train/log';
-import { blobSchema, fromWorkerSchema, modelSourceSchema } from './protocol';
+import { datasetContentSchema, fromWorkerSchema, modelSourceSchema } from './protocol';
 
 /**
  * What the page and the worker that trains say to each other. The messages are those of `protocol.ts` (a cancelled run is one
  * that pauses: its answer comes when its state is stored), and events while a run goes on.
  */
 
-const datasetContentSchema = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('files'), title: z.string(), files: z.array(z.object({ path: z.string(), blob: blobSchema })) }),
-  z.object({ kind: z.literal('zip'), title: z.string(), blob: blobSchema }),
-]);
-export type DatasetContent = z.infer<typeof datasetContentSchema>;
-
 /** `digits` come with the site. */
 const trainingDataSchema = z.union([z.object({ kind: z.literal('digits') }), datasetContentSchema]);
 export type TrainingDataSource = z.infer<typeof trainingDataSchema>;
+
+/** The network that training goes on from, and which of its two forms. */
+const startSchema = z.object({ source: modelSourceSchema, mode: z.enum(['snn', 'ann']) });
+export type TrainingStart = z.infer<typeof startSchema>;
 
 export const trainingRequestSchemas = {
   /** Looks through a data set without reading its pictures. */
@@ -30,8 +28,8 @@ export const trainingRequestSchemas = {
   check: z.object({ config: z.unknown() }),
   /** The run that is kept on this machine, if there is one. */
   keptRun: z.object({}),
-  /** A new run, which takes the place of the one that is kept. */
-  begin: z.object({ config: z.unknown(), data: trainingDataSchema, startFrom: modelSourceSchema.optional() }),
+  /** A new run, which takes the place of the one that is kept; `title` is the data's. */
+  begin: z.object({ config: z.unknown(), data: trainingDataSchema, title: z.string(), startFrom: startSchema.optional() }),
   /** Goes on with the run that is kept. */
   resume: z.object({}),
   discard: z.object({}),
@@ -61,6 +59,7 @@ export interface KeptRun {
   epochs: readonly LoggedEpoch[];
 }
 
+export type { StepReport, TrainingConfig };
 export type LoggedEpoch = EpochReport & { step: number };
 
 /** What a run's size follows from. */

@@ -9,6 +9,7 @@ import { defaultSimulatorSettings, type Representation, type SimulatorSettings }
 import { firstConvertedState, firstEnergyState, type ConvertedState, type EnergyState } from './comparison';
 import type {
   BackendChoice,
+  DatasetContent,
   DetectionResult,
   EnergyBreakdown,
   EventsFrame,
@@ -27,12 +28,14 @@ import type {
   TruthBox,
 } from '../client/types';
 import { initialLearn, type LearnState } from './learn';
+import { initialLabelling, initialTraining, type KeptModel, type LabellingState, type TrainingState } from './training';
 
-export type { ConvertedState, EnergyState };
+export type { ConvertedState, EnergyState, KeptModel };
 export { detectionResultSchema } from '../client/types';
 export type {
   BackendChoice,
   BackendPreference,
+  DatasetContent,
   DetectionResult,
   EnergyBreakdown,
   EventsFrame,
@@ -168,6 +171,10 @@ export interface PlaygroundState {
   energy: EnergyState;
   trace: TraceResult | undefined;
   learn: LearnState;
+  training: TrainingState;
+  labelling: LabellingState;
+  /** Models that were trained on this machine, by name. */
+  keptModels: readonly KeptModel[];
   /** What is under way, by what started it. */
   activities: Record<string, Activity>;
   messages: Message[];
@@ -230,6 +237,9 @@ export const usePlayground = create<PlaygroundState>()(() => ({
   energy: firstEnergyState,
   trace: undefined,
   learn: initialLearn,
+  training: initialTraining,
+  labelling: initialLabelling,
+  keptModels: [],
   activities: {},
   messages: [],
   view: {
