@@ -2,7 +2,8 @@ import { panelTitles, hideablePanels } from '../state/names';
 import { setView, usePlayground } from '../state/store';
 import { exportCommands } from './exports';
 import { chooseFiles } from './files';
-import { chooseShippedModel, shippedModels } from './models';
+import { loadedName } from './keptModels';
+import { chooseKeptModel, chooseShippedModel, shippedModels } from './models';
 import { putBackTrained, selectLayer, setRun } from './run';
 import { findSample, gallerySamples } from './samples';
 import { copyLink, firstView } from './shared';
@@ -78,6 +79,7 @@ function runCommands(): readonly Command[] {
     }),
     { id: 'run:trained', title: 'Put back what the network was trained with', group: 'Run', run: putBackTrained },
     ...shippedModels.map(({ name, title }): Command => ({ id: `model:${name}`, title: `Model: ${title}`, group: 'Run', run: () => void chooseShippedModel(name) })),
+    ...usePlayground.getState().keptModels.map((own): Command => ({ id: `model:${loadedName(own)}`, title: `Model: ${loadedName(own)}`, group: 'Run', run: () => void chooseKeptModel(own) })),
   ];
 }
 

@@ -1,5 +1,6 @@
 import { z } from '../base/schema';
 import { drawnPictures, showPicture } from './sources';
+import { findKeptModels } from './keptModels';
 import { startEngine } from './models';
 import { applyShared, applyView, firstView, followAddress, readAddress } from './shared';
 import { startConverted } from './converted';
@@ -14,6 +15,7 @@ export async function start(): Promise<void> {
   startTheme();
   startConverted();
   startEnergy();
+  void findKeptModels();
   const shared = readAddress();
   applyView(shared);
   const engineReady = startEngine();

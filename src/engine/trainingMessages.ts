@@ -41,9 +41,9 @@ export interface TrainingSurroundings {
   alone(work: () => Promise<void>): Promise<boolean>;
 }
 
-/** Pictures whose predictions are shown after every epoch, with the Detect page's own thresholds (specification, section 6). */
+/** Pictures whose predictions are shown after every epoch; a network that has just begun is sure of nothing. */
 const sampleCount = 4;
-const sampleSuppression = { confidence: 0.25, iou: 0.45, severalClassesPerBox: false };
+const sampleSuppression = { confidence: 0.1, iou: 0.45, severalClassesPerBox: false };
 /** Problems of a data set that are named; there may be as many as it has files. */
 const namedProblems = 20;
 
@@ -248,7 +248,7 @@ function shapeOf({ graph, steps, stepsPerEpoch, sources: { training, validation 
     training: training.length,
     validation: validation.length,
     classNames: graph.description.classNames,
-    layers: graph.layers.map(({ label }) => label),
+    layers: graph.layers.map(({ row, repeat, label }) => `${row}${(graph.blocks[row]?.repeats ?? 1) > 1 ? `.${repeat + 1}` : ''} ${label}`),
     parameters: parameterCount(graph),
   };
 }

@@ -70,7 +70,7 @@ export interface RunShape {
   training: number;
   validation: number;
   classNames: readonly string[];
-  /** Of the network's neuron layers, in order. */
+  /** Of the network's neuron layers, in order: row and place in its block. */
   layers: readonly string[];
   parameters: number;
 }
