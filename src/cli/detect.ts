@@ -54,7 +54,6 @@ export async function detectCommand(args: string[]): Promise<void> {
   const representation = parseOption('representation', options.representation, z.enum(representations));
 
   const task = terminalTask();
-  const file = { name: basename(input), blob: await openFile(input) };
   const source = await modelSource(weights);
   const backend = await openBackend({ preference, wasmPaths: undefined, eventKernels: () => readKernels(), avoid: [] });
   const session = new Session(backend, nodeSurroundings);
@@ -62,6 +61,7 @@ export async function detectCommand(args: string[]): Promise<void> {
   const slot = model.mode;
   // Only a converted network takes more steps than it would have been trained with, and only its file says that it is one.
   if (options.steps !== undefined && slot !== 'converted') parseOption('steps', options.steps, stepCount);
+  const file = { name: basename(input), blob: await openFile(input) };
   const frame = (await isRecording(file))
     ? await eventsFrame(session, file, { fromUs, windowUs, representation }, task)
     : pictureFrame(file.blob, fromUs ?? windowUs);
