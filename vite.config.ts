@@ -162,7 +162,7 @@ const serviceWorker = VitePWA({
     maximumFileSizeToCacheInBytes: 20 * megabyte,
     cleanupOutdatedCaches: true,
     navigateFallback: 'index.html',
-    navigateFallbackDenylist: [/^\/models\//],
+    navigateFallbackDenylist: [/^\/(models|training)\//],
     runtimeCaching: [
       {
         urlPattern: ({ url, sameOrigin }) => sameOrigin && url.pathname.startsWith('/assets/'),
@@ -170,7 +170,7 @@ const serviceWorker = VitePWA({
         options: { cacheName: 'parts', cacheableResponse: { statuses: [200] }, expiration: { maxEntries: 64, purgeOnQuotaError: true } },
       },
       {
-        urlPattern: ({ url, sameOrigin }) => sameOrigin && url.pathname.startsWith('/models/'),
+        urlPattern: ({ url, sameOrigin }) => sameOrigin && /^\/(models|training)\//.test(url.pathname),
         handler: 'CacheFirst',
         options: {
           cacheName: 'weights',

@@ -29,3 +29,14 @@ export { detectionResultSchema } from '../engine/protocol';
 export type BackendChoice = ResponseOf['open'];
 export type EnergyBreakdown = ResponseOf['estimateEnergy'][number];
 export type OperationCounts = DetectionResult['operations'];
+export type {
+  DatasetOverview,
+  KeptRun,
+  LoggedEpoch,
+  RunShape,
+  StepReport,
+  TrainingConfig,
+  TrainingEvent,
+  TrainingStart,
+} from '../engine/trainingProtocol';
+export type { DatasetContent } from '../engine/protocol';

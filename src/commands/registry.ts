@@ -3,7 +3,8 @@ import { setView, usePlayground } from '../state/store';
 import { chooseBox, chooseMissedBox, chooseSurestBox, restoreMuted, toggleMuted, traceNeuronBack } from './explain';
 import { exportCommands } from './exports';
 import { chooseFiles } from './files';
-import { chooseShippedModel, shippedModels } from './models';
+import { loadedName } from './keptModels';
+import { chooseKeptModel, chooseShippedModel, shippedModels } from './models';
 import { putBackTrained, selectLayer, setRun } from './run';
 import { findSample, gallerySamples } from './samples';
 import { copyLink, firstView } from './shared';
@@ -79,6 +80,7 @@ function runCommands(): readonly Command[] {
     }),
     { id: 'run:trained', title: 'Put back what the network was trained with', group: 'Run', run: putBackTrained },
     ...shippedModels.map(({ name, title }): Command => ({ id: `model:${name}`, title: `Model: ${title}`, group: 'Run', run: () => void chooseShippedModel(name) })),
+    ...usePlayground.getState().keptModels.map((own): Command => ({ id: `model:${loadedName(own)}`, title: `Model: ${loadedName(own)}`, group: 'Run', run: () => void chooseKeptModel(own) })),
   ];
 }
 

@@ -1,5 +1,6 @@
 import { z } from '../base/schema';
 import { drawnPictures, showPicture } from './sources';
+import { findKeptModels } from './keptModels';
 import { startEngine } from './models';
 import { applyShared, applyView, firstView, followAddress, readAddress } from './shared';
 import { startConverted } from './converted';
@@ -16,6 +17,7 @@ export async function start(): Promise<void> {
   startConverted();
   startEnergy();
   startExplaining();
+  void findKeptModels();
   const shared = readAddress();
   applyView(shared);
   const engineReady = startEngine();

@@ -10,13 +10,14 @@ import { conventionText } from '../energy/energy';
 import { shownSuppression } from '../evaluate/analysis/errors';
 import { matchClasses, type ClassMatch } from '../evaluate/classes';
 import type { Dataset, DatasetProblem, DatasetSample, LabelBox } from '../evaluate/datasets/dataset';
-import { filesOfZip, type DatasetFile } from '../evaluate/datasets/files';
+import type { DatasetFile } from '../evaluate/datasets/files';
 import { openDataset } from '../evaluate/datasets/open';
 import { evaluationSuppression } from '../evaluate/rules/meanAveragePrecision';
 import type { ScoredBox } from '../evaluate/rules/rules';
 import { Tally, type SampleOutcome } from '../evaluate/tally';
 import { paintSteps } from '../input/events/steps';
 import { trainedNeuron } from '../network/network';
+import { filesOf } from './datasetContent';
 import { Frames, pictureSideOf, type PreparedInput } from './frames';
 import type {
   DatasetSummary,
@@ -105,7 +106,7 @@ export class Evaluations<Model extends EvaluatedModel> {
 
   /** @throws AppError `dataset/*`, `cancelled` */
   async openDataset({ id, content, format }: RequestPayload<'openDataset'>, task: Task): Promise<DatasetSummary> {
-    const files = content.kind === 'zip' ? await filesOfZip(content.name, content.blob) : content.files.map(({ path, blob }) => ({ path, open: () => Promise.resolve(blob) }));
+    const files = await filesOf(content);
     return this.openFiles({ id, files, format }, task);
   }
 

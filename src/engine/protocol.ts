@@ -40,11 +40,13 @@ const slotSchema = z.enum(['snn', 'ann', 'converted']);
 /** Which of the three networks: the spiking one, its twin with ReLU, or the spiking network that the twin was converted to. */
 export type Slot = z.infer<typeof slotSchema>;
 
-const blobSchema = z.custom<Blob>((value) => value instanceof Blob);
+export const blobSchema = z.custom<Blob>((value) => value instanceof Blob);
 
-const modelSourceSchema = z.discriminatedUnion('kind', [
+export const modelSourceSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('shipped'), name: z.string().regex(/^[a-z0-9-]+$/) }),
   z.object({ kind: z.literal('file'), name: z.string(), blob: blobSchema }),
+  /** Trained on this machine; `manifest` is the text of its file. */
+  z.object({ kind: z.literal('kept'), name: z.string(), manifest: z.string(), blob: blobSchema }),
 ]);
 export type ModelSource = z.infer<typeof modelSourceSchema>;
 
@@ -124,6 +126,13 @@ const operationCountsSchema: z.ZodType<OperationCounts> = z.object({
   neurons: z.number(),
   neuronKind: z.enum(['leaky', 'integrate']),
 });
+
+/** A data set as a person opened it. */
+export const datasetContentSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('files'), files: z.array(z.object({ path: z.string(), blob: blobSchema })) }),
+  z.object({ kind: z.literal('zip'), name: z.string(), blob: blobSchema }),
+]);
+export type DatasetContent = z.infer<typeof datasetContentSchema>;
 
 /** Empty: what the network was trained with. An ANN has one pass whatever they are. */
 const evaluatedSteps = z.array(z.int().min(1).max(maximumConvertedSteps)).max(16);
@@ -228,10 +237,7 @@ export const requestSchemas = {
   /** Reads a data set's labels; the engine holds the last one under this id. */
   openDataset: z.object({
     id: z.string(),
-    content: z.discriminatedUnion('kind', [
-      z.object({ kind: z.literal('files'), files: z.array(z.object({ path: z.string(), blob: blobSchema })) }),
-      z.object({ kind: z.literal('zip'), name: z.string(), blob: blobSchema }),
-    ]),
+    content: datasetContentSchema,
     format: z.enum(datasetFormats).optional(),
   }),
   /** Goes on with an evaluation for about `budgetMs`; another id begins another one. Repeat until it is `finished`. */

@@ -356,6 +356,7 @@ export class Session {
 
   private async locate(slot: NetworkMode, source: ModelSource, task: Task): Promise<LocatedModel> {
     if (source.kind === 'file') return { blob: source.blob, name: source.name, manifest: undefined };
+    if (source.kind === 'kept') return { blob: source.blob, name: source.name, manifest: parseManifest(source.manifest) };
     const { name } = source;
     const manifestFile = await this.surroundings.readModelFile(`${name}/manifest.json`, task);
     const manifest = parseManifest(await manifestFile.text());

@@ -11,6 +11,7 @@ import { defaultSimulatorSettings, type Representation, type SimulatorSettings }
 import { firstConvertedState, firstEnergyState, type ConvertedState, type EnergyState } from './comparison';
 import type {
   BackendChoice,
+  DatasetContent,
   DetectionResult,
   EnergyBreakdown,
   EvaluatedCase,
@@ -31,12 +32,14 @@ import type {
 } from '../client/types';
 import { initialEvaluate, type EvaluateState } from './evaluate';
 import { initialLearn, type LearnState } from './learn';
+import { initialLabelling, initialTraining, type KeptModel, type LabellingState, type TrainingState } from './training';
 
-export type { ConvertedState, EnergyState };
+export type { ConvertedState, EnergyState, KeptModel };
 export { detectionResultSchema } from '../client/types';
 export type {
   BackendChoice,
   BackendPreference,
+  DatasetContent,
   DetectionResult,
   EnergyBreakdown,
   EvaluatedCase,
@@ -178,6 +181,10 @@ export interface PlaygroundState {
   learn: LearnState;
   /** What was drawn to be detected. */
   sketch: Sketch;
+  training: TrainingState;
+  labelling: LabellingState;
+  /** Models that were trained on this machine, by name. */
+  keptModels: readonly KeptModel[];
   /** What is under way, by what started it. */
   activities: Record<string, Activity>;
   messages: Message[];
@@ -244,6 +251,9 @@ export const usePlayground = create<PlaygroundState>()(() => ({
   explain: firstExplainState,
   learn: initialLearn,
   sketch: emptySketch,
+  training: initialTraining,
+  labelling: initialLabelling,
+  keptModels: [],
   activities: {},
   messages: [],
   view: {
