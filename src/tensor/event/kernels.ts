@@ -6,6 +6,7 @@ export interface Kernels {
   listSpikes(
     masks: number, burst: number, steps: number, height: number, width: number, words: number, channels: number,
     counts: number, entries: number, starts: number,
+    active: number,
   ): void;
   spread(starts: number, steps: number, height: number, width: number, channels: number, target: number): void;
   leakyIntegrateAndFire(
@@ -24,12 +25,12 @@ export interface Kernels {
   leakySilu(source: number, stepBytes: number, values: number, steps: number, decay: number, target: number): void;
   carryOverSilu(emitted: number, values: number, decay: number, target: number): void;
   spikingConvolution(
-    starts: number, steps: number, inputHeight: number, inputWidth: number, inputChannels: number,
+    starts: number, active: number, steps: number, inputHeight: number, inputWidth: number, inputChannels: number,
     kernel: number, stride: number, padding: number, height: number, width: number, pool: number,
     weights: number, bias: number, channels: number, target: number, targetPixelBytes: number,
     addend: number, addendStepBytes: number, addendPixelBytes: number,
     masks: number, decay: number, threshold: number, softReset: number,
-    rows: number, rowsCapacity: number, mostRows: number, ends: number, chunkPixels: number,
+    rows: number, rowsCapacity: number, mostRows: number, ends: number, chunkPixels: number, runs: number, line: number,
   ): void;
   surround(
     source: number, steps: number, height: number, width: number, channels: number, pixelBytes: number, padding: number, target: number,

@@ -43,6 +43,7 @@ interface EventSignal extends Signal {
 /** In the form of kernels/spikes.ts. */
 interface SpikeLists {
   starts: number;
+  active: number;
   entries: number;
   /** How many spikes there were at each step. */
   counts: Float32Array;
@@ -92,6 +93,8 @@ export class EventOperations implements Operations {
   private readonly heap: Heap;
   /** Scratch of the convolutions: addresses, one for each pixel or list of a chunk. */
   private readonly places: number;
+  /** Scratch of the spiking convolutions: runs of pixels. */
+  private readonly runs: number;
   /** Scratch of the spiking convolutions: numbers of weight rows. */
   private rows: { address: number; capacity: number } | undefined;
 
@@ -101,6 +104,7 @@ export class EventOperations implements Operations {
   ) {
     this.heap = new Heap(kernels.memory, kernels.initialise());
     this.places = this.heap.allocate((chunkLists + 5) * 4);
+    this.runs = this.heap.allocate((chunkLists + 1) * 8);
   }
 
   /** Blocks and bytes of the heap that values, weights and scratch take; the most that they ever took; and how large the heap is. */
@@ -261,7 +265,8 @@ export class EventOperations implements Operations {
     // The kernels write and read lists in whole vectors, past their ends.
     const entries = this.heap.allocate(total * 2 + lists * 16 + 32);
     const starts = this.heap.allocate(height * (width + 1) * lists * 4 + 16);
-    this.kernels.listSpikes(masks, maximumSpikes, steps, height, width, words, channels, listCounts, entries, starts);
+    const active = this.heap.allocate(height * Math.ceil(width / 16) * 16);
+    this.kernels.listSpikes(masks, maximumSpikes, steps, height, width, words, channels, listCounts, entries, starts, active);
     const onList = Array.from(this.heap.wholeNumbers(listCounts, lists));
     const counts = Float32Array.from({ length: steps }, (_, step) => {
       const [always = 0, even = 0, odd = 0] = onList.slice(0, common);
@@ -269,7 +274,7 @@ export class EventOperations implements Operations {
     });
     this.heap.release(listCounts);
     this.clock?.(neuronsOnClock, this.now() - started);
-    return { starts, entries, counts, maximumSpikes, shape, owners: 1 };
+    return { starts, active, entries, counts, maximumSpikes, shape, owners: 1 };
   }
 
   leakySilu(input: Signal, steps: number, { decay }: NeuronParameters): Signal {
@@ -534,7 +539,7 @@ export class EventOperations implements Operations {
   ): void {
     const { geometry, bias } = convolution;
     const { kernel, stride, padding, inputChannels, outputChannels } = geometry;
-    const { starts, shape } = lists;
+    const { starts, active, shape } = lists;
     const { height, width } = convolvedShape(shape, geometry);
     const { pool = 1, addend, fire } = after;
     const weights = this.weights(convolution, 'spiking');
@@ -544,15 +549,18 @@ export class EventOperations implements Operations {
     const mostRows = kernel * kernel * inputChannels * pool * pool * mostEntries;
     const capacity = mostRows + (large ? largeRows : smallRows);
     const rows = this.gatheringSpace(capacity);
+    const line = this.heap.allocate(2 * (shape.width + 2 * padding + kernel + stride * pool + 32));
     const started = this.now();
     this.kernels.spikingConvolution(
-      starts, shape.steps, shape.height, shape.width, inputChannels,
+      starts, active, shape.steps, shape.height, shape.width, inputChannels,
       kernel, stride, padding, height, width, pool,
       weights, bias, outputChannels, target, targetPixelBytes,
       addend?.address ?? 0, addend?.stepBytes ?? 0, strideOf(outputChannels) * 4,
       fire?.masks ?? 0, fire?.parameters.decay ?? 0, fire?.parameters.threshold ?? 0, Number(fire?.parameters.reset === 'soft'),
       rows, capacity, mostRows, this.places, Math.max(Math.floor(chunkLists / (commonLists(shape.steps) + shape.steps)), pool * pool),
+      this.runs, line,
     );
+    this.heap.release(line);
     this.clock?.(convolution.name, this.now() - started);
   }
 
@@ -664,6 +672,7 @@ export class EventOperations implements Operations {
     lists.owners--;
     if (lists.owners > 0) return;
     this.heap.release(lists.starts);
+    this.heap.release(lists.active);
     this.heap.release(lists.entries);
   }
 

@@ -7,6 +7,7 @@
  *
  * A list holds `u16` numbers `x * channels + channel` (the low 16 bits of them), row after row of the image and ascending in each, so that
  * what a row of a kernel covers is one run of it: `starts`, `u32[height][width + 1][lists]`, says where each pixel begins in each list.
+ * `active`, `u8[height][width rounded up to 16]`, is not 0 where a pixel has anything on a list.
  */
 import { append } from './lists';
 
@@ -78,6 +79,13 @@ export function countSpikes(masks: usize, burst: i32, steps: i32, words: i32, co
   return total;
 }
 
+/** Bytes of a row of pixels in `active`. */
+// @ts-ignore: decorator
+@inline
+export function activeBytes(width: i32): usize {
+  return <usize>((width + 15) & ~15);
+}
+
 /** Sixteen bytes of ones, then sixteen of zeros. */
 export const upTo16: usize = memory.data<u8>([
   255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
@@ -109,7 +117,9 @@ function appendMask(mask: i32, entry: i32, list: usize): void {
  */
 export function listSpikes(
   masks: usize, burst: i32, steps: i32, height: i32, width: i32, words: i32, channels: i32, counts: usize, entries: usize, starts: usize,
+  active: usize,
 ): void {
+  const activeRowBytes = activeBytes(width);
   const stepBytes = <usize>(height * width * words) << 1;
   const common = commonLists(steps);
   const startBytes = <usize>(common + steps) << 2;
@@ -120,9 +130,11 @@ export function listSpikes(
   }
   for (let y = 0; y < height; y++) {
     let entry = 0;
+    v128.store(active + activeRowBytes - 16, i8x16.splat(0));
     for (let x = 0; x < width; x++) {
       for (let at: usize = 0; at < startBytes; at += 16) v128.store(starts + at, v128.load(ends + at));
       starts += startBytes;
+      let any = 0;
       for (let first = entry; first < entry + (words << 4); first += 16) {
         let even = -1;
         let odd = -1;
@@ -133,6 +145,7 @@ export function listSpikes(
           if (step & 1) odd &= mask;
           else even &= mask;
         }
+        any |= ever;
         if (ever != 0) {
           const always = even & odd;
           if (common == 0) {
@@ -161,8 +174,10 @@ export function listSpikes(
         }
         masks += 2;
       }
+      store<u8>(active + x, <u8>(any != 0));
       entry += channels;
     }
+    active += activeRowBytes;
     for (let at: usize = 0; at < startBytes; at += 16) v128.store(starts + at, v128.load(ends + at));
     starts += startBytes;
   }

@@ -3,7 +3,7 @@
  * output channels, 8 vector loads and 8 vector additions.
  */
 import { fire16, realBits } from './neurons';
-import { commonLists, upTo16 } from './spikes';
+import { activeBytes, commonLists, upTo16 } from './spikes';
 
 /**
  * Sums of one pixel and one block of output channels: of what fires at every step, at every even and every odd one; of one step, of
@@ -310,18 +310,48 @@ function common(block: i32, list: usize, end: usize, weights: usize, start: usiz
   return sums;
 }
 
-/** A block of output channels for the gathered pixels, written where they belong. */
+/** A block of output channels for the pixels of some runs, written where they belong. */
 function storeBlock(
-  cursor: usize, pixels: i32, place: usize, steps: i32, block: i32, vectors: i32, weights: usize, bias: usize,
+  run: usize, runsEnd: usize, cursor: usize, steps: i32, block: i32, vectors: i32, weights: usize, bias: usize,
+  target: usize, targetStepBytes: usize, targetPixelBytes: usize, addend: usize, addendStepBytes: usize, addendPixelBytes: usize,
+): void {
+  for (; run < runsEnd; run += 8) {
+    const silent = load<i32>(run);
+    if (silent != 0) {
+      let to = target;
+      let added = addend;
+      for (let step = 0; step < steps; step++) {
+        // What are steps elsewhere are pixels here.
+        repeat(bias, vectors, to, targetPixelBytes, added, addendPixelBytes, silent);
+        to += targetStepBytes;
+        added += addendStepBytes;
+      }
+      target += <usize>silent * targetPixelBytes;
+      addend += <usize>silent * addendPixelBytes;
+    }
+    const pixels = load<i32>(run, 4);
+    storePixels(
+      cursor, pixels, steps, block, vectors, weights, bias, target, targetStepBytes, targetPixelBytes, addend, addendStepBytes, addendPixelBytes,
+    );
+    cursor += <usize>pixels * (<usize>(commonLists(steps) + steps) << 2);
+    target += <usize>pixels * targetPixelBytes;
+    addend += <usize>pixels * addendPixelBytes;
+  }
+}
+
+/** The pixels of a run that spikes reach. */
+function storePixels(
+  cursor: usize, pixels: i32, steps: i32, block: i32, vectors: i32, weights: usize, bias: usize,
   target: usize, targetStepBytes: usize, targetPixelBytes: usize, addend: usize, addendStepBytes: usize, addendPixelBytes: usize,
 ): void {
   const commons = commonLists(steps);
   const listBytes = <usize>(commons + steps) << 2;
   const direct = addend == 0 && vectors << 2 == block;
   for (; pixels > 0; pixels--) {
-    let to = target + place * targetPixelBytes;
-    let added: usize = addend == 0 ? 0 : addend + place * addendPixelBytes;
-    place++;
+    let to = target;
+    let added = addend;
+    target += targetPixelBytes;
+    addend += addendPixelBytes;
     let from: usize = load<u32>(cursor);
     const next = cursor + listBytes;
     let even = bias;
@@ -365,21 +395,34 @@ function storeBlock(
 
 /** The same, but the largest of each window of `windowPixels` pixels. */
 function poolBlock(
-  cursor: usize, windows: i32, windowPixels: i32, place: usize, steps: i32, block: i32, vectors: i32, weights: usize, bias: usize,
+  run: usize, runsEnd: usize, cursor: usize, windowPixels: i32, steps: i32, block: i32, vectors: i32, weights: usize, bias: usize,
+  target: usize, targetStepBytes: usize, targetPixelBytes: usize,
+): void {
+  for (; run < runsEnd; run += 8) {
+    const silent = load<i32>(run);
+    if (silent != 0) {
+      let to = target;
+      for (let step = 0; step < steps; step++, to += targetStepBytes) repeat(bias, vectors, to, targetPixelBytes, 0, 0, silent);
+      target += <usize>silent * targetPixelBytes;
+    }
+    const windows = load<i32>(run, 4);
+    poolWindows(cursor, windows, windowPixels, steps, block, vectors, weights, bias, target, targetStepBytes, targetPixelBytes);
+    cursor += <usize>(windows * windowPixels) * (<usize>(commonLists(steps) + steps) << 2);
+    target += <usize>windows * targetPixelBytes;
+  }
+}
+
+/** The windows of a run that spikes reach. */
+function poolWindows(
+  cursor: usize, windows: i32, windowPixels: i32, steps: i32, block: i32, vectors: i32, weights: usize, bias: usize,
   target: usize, targetStepBytes: usize, targetPixelBytes: usize,
 ): void {
   const commons = commonLists(steps);
   const listBytes = <usize>(commons + steps) << 2;
   const bytes = <usize>vectors << 4;
   for (; windows > 0; windows--) {
-    const to = target + place * targetPixelBytes;
-    place++;
-    const nextWindow = cursor + listBytes * <usize>windowPixels;
-    if (load<u32>(cursor) == load<u32>(nextWindow)) {
-      repeat(bias, vectors, to, targetStepBytes, 0, 0, steps);
-      cursor = nextWindow;
-      continue;
-    }
+    const to = target;
+    target += targetPixelBytes;
     // Pixels that are the same at every step are compared once.
     let still = 0;
     let moving = 0;
@@ -440,77 +483,128 @@ function poolBlock(
   }
 }
 
-/** The same as {@link storeBlock}, but only the bits of the LIF neuron are kept. `channels` of the block, at most 32. */
+/** The same as {@link storeBlock}, but only the bits of the LIF neuron are kept, of which all are 0 before. `channels` of the block, at most 32. */
 function fireBlock(
-  cursor: usize, pixels: i32, steps: i32, block: i32, channels: i32, weights: usize, bias: usize,
+  run: usize, runsEnd: usize, cursor: usize, steps: i32, block: i32, channels: i32, weights: usize, bias: usize,
   masks: usize, maskStepBytes: usize, maskPixelBytes: usize, decay: f32, threshold: f32, softReset: i32,
 ): void {
-  const commons = commonLists(steps);
-  const listBytes = <usize>(commons + steps) << 2;
-  const vectors = block >> 2;
   const realLow = realBits(0, channels);
   const realHigh = channels > 16 ? realBits(16, channels) : 0;
   fire16(bias, 0, steps, decay, threshold, softReset, silentMasks, 4, realLow);
   if (realHigh != 0) fire16(bias + 64, 0, steps, decay, threshold, softReset, silentMasks + 2, 4, realHigh);
+  let firesInSilence = 0;
+  for (let step: usize = 0; step < <usize>steps; step++) {
+    firesInSilence |= <i32>load<u16>(silentMasks + (step << 2));
+    if (realHigh != 0) firesInSilence |= <i32>load<u16>(silentMasks + (step << 2), 2);
+  }
+  for (; run < runsEnd; run += 8) {
+    const silent = load<i32>(run);
+    if (firesInSilence != 0) repeatMasks(silent, steps, masks, maskStepBytes, maskPixelBytes, realHigh != 0);
+    masks += <usize>silent * maskPixelBytes;
+    const pixels = load<i32>(run, 4);
+    firePixels(cursor, pixels, steps, block, weights, bias, masks, maskStepBytes, maskPixelBytes, decay, threshold, softReset, realLow, realHigh);
+    cursor += <usize>pixels * (<usize>(commonLists(steps) + steps) << 2);
+    masks += <usize>pixels * maskPixelBytes;
+  }
+}
+
+/** What neurons do that no spike reaches. */
+function repeatMasks(pixels: i32, steps: i32, masks: usize, maskStepBytes: usize, maskPixelBytes: usize, wide: bool): void {
+  for (; pixels > 0; pixels--) {
+    let mask = masks;
+    for (let step: usize = 0; step < <usize>steps; step++) {
+      store<u16>(mask, load<u16>(silentMasks + (step << 2)));
+      if (wide) store<u16>(mask, load<u16>(silentMasks + (step << 2), 2), 2);
+      mask += maskStepBytes;
+    }
+    masks += maskPixelBytes;
+  }
+}
+
+/** The pixels of a run that spikes reach. */
+function firePixels(
+  cursor: usize, pixels: i32, steps: i32, block: i32, weights: usize, bias: usize,
+  masks: usize, maskStepBytes: usize, maskPixelBytes: usize, decay: f32, threshold: f32, softReset: i32, realLow: i32, realHigh: i32,
+): void {
+  const commons = commonLists(steps);
+  const listBytes = <usize>(commons + steps) << 2;
+  const vectors = block >> 2;
   for (; pixels > 0; pixels--) {
     let from: usize = load<u32>(cursor);
     const next = cursor + listBytes;
     let sumsAt = sums;
     let sumBytes: usize = 128;
-    if (from == <usize>load<u32>(next)) {
-      let mask = masks;
-      for (let step = 0; step < steps; step++) {
-        store<u16>(mask, load<u16>(silentMasks + (<usize>step << 2)));
-        if (realHigh != 0) store<u16>(mask, load<u16>(silentMasks + (<usize>step << 2), 2), 2);
-        mask += maskStepBytes;
+    let even = bias;
+    let odd = bias;
+    if (commons != 0) {
+      const until: usize = load<u32>(cursor, 4);
+      even = common(block, from, until, weights, bias, always);
+      odd = even;
+      from = until;
+      cursor += 4;
+      if (commons == 3 && from != <usize>load<u32>(next)) {
+        const untilEven: usize = load<u32>(cursor, 4);
+        const untilOdd: usize = load<u32>(cursor, 8);
+        even = common(block, from, untilEven, weights, odd, evenSteps);
+        odd = common(block, untilEven, untilOdd, weights, odd, oddSteps);
+        from = untilOdd;
+        cursor += 8;
       }
-    } else {
-      let even = bias;
-      let odd = bias;
-      if (commons != 0) {
-        const until: usize = load<u32>(cursor, 4);
-        even = common(block, from, until, weights, bias, always);
-        odd = even;
-        from = until;
-        cursor += 4;
-        if (commons == 3 && from != <usize>load<u32>(next)) {
-          const untilEven: usize = load<u32>(cursor, 4);
-          const untilOdd: usize = load<u32>(cursor, 8);
-          even = common(block, from, untilEven, weights, odd, evenSteps);
-          odd = common(block, untilEven, untilOdd, weights, odd, oddSteps);
-          from = untilOdd;
-          cursor += 8;
-        }
-      }
-      if (even == odd && from == <usize>load<u32>(next)) {
-        sumsAt = even;
-        sumBytes = 0;
-      } else {
-        let to = sums;
-        for (let step = 0; step < steps; step++) {
-          cursor += 4;
-          const until: usize = load<u32>(cursor);
-          const start = step & 1 ? odd : even;
-          if (from == until) repeat(start, vectors, to, 0, 0, 0, 1);
-          else sum(block, from, until, weights, start, to);
-          from = until;
-          to += 128;
-        }
-      }
-      fire16(sumsAt, sumBytes, steps, decay, threshold, softReset, masks, maskStepBytes, realLow);
-      if (realHigh != 0) fire16(sumsAt + 64, sumBytes, steps, decay, threshold, softReset, masks + 2, maskStepBytes, realHigh);
     }
+    if (even == odd && from == <usize>load<u32>(next)) {
+      sumsAt = even;
+      sumBytes = 0;
+    } else {
+      let to = sums;
+      for (let step = 0; step < steps; step++) {
+        cursor += 4;
+        const until: usize = load<u32>(cursor);
+        const start = step & 1 ? odd : even;
+        if (from == until) repeat(start, vectors, to, 0, 0, 0, 1);
+        else sum(block, from, until, weights, start, to);
+        from = until;
+        to += 128;
+      }
+    }
+    fire16(sumsAt, sumBytes, steps, decay, threshold, softReset, masks, maskStepBytes, realLow);
+    if (realHigh != 0) fire16(sumsAt + 64, sumBytes, steps, decay, threshold, softReset, masks + 2, maskStepBytes, realHigh);
     cursor = next;
     masks += maskPixelBytes;
   }
 }
 
 /**
+ * Marks the windows of a row of the output that spikes reach: for a window, the pixels of `reach` rows and as many columns. Cost: for
+ * 16 columns `2 reach` vector reads.
+ * @param top first row, which may lie over the border
+ * @param line and marked scratch, `inputWidth + 2 padding + reach + 32` each
+ */
+function markReached(active: usize, inputHeight: i32, inputWidth: i32, reach: i32, padding: i32, top: i32, line: usize, marked: usize): void {
+  const rowBytes = activeBytes(inputWidth);
+  const columns = <usize>(inputWidth + 2 * padding);
+  const firstY = max(0, top);
+  const rows = min(top + reach, inputHeight) - firstY;
+  const first = active + <usize>firstY * rowBytes;
+  memory.fill(line, 0, columns + <usize>reach + 32);
+  for (let at: usize = 0; at < rowBytes; at += 16) {
+    let any = v128.load(first + at);
+    for (let row = 1; row < rows; row++) any = v128.or(any, v128.load(first + at + <usize>row * rowBytes));
+    v128.store(line + <usize>padding + at, any);
+  }
+  for (let at: usize = 0; at < columns; at += 16) {
+    let any = v128.load(line + at);
+    for (let column = 1; column < reach; column++) any = v128.or(any, v128.load(line + at + <usize>column));
+    v128.store(marked + at, any);
+  }
+}
+
+/**
  * A convolution of spikes, alone or with what comes behind it: max pooling, an addition, or the LIF neuron.
  *
- * Pixels are taken in chunks. First the numbers of the weight rows under the kernel of each pixel are gathered, list by list; then every
- * block of output channels walks them: what fires at every step is added once, and every step goes on from there.
- * @param starts of the lists (spikes.ts)
+ * Windows (of pooling; without it, pixels) are taken in chunks. First come the runs of windows that no spike reaches, which get the bias at
+ * every step, and of those that spikes reach. For these the numbers of the weight rows under the kernel of each pixel are gathered, list by
+ * list; then every block of output channels walks them: what fires at every step is added once, and every step goes on from there.
+ * @param starts of the lists, and `active` (spikes.ts)
  * @param height and width of the convolution's output, before pooling
  * @param pool side of the pooling window, 1 for none; with more there is no addend and no neuron
  * @param weights blocks of 32, then 16, then 8 output channels, each `[kernel row, kernel column, input channel, block]`
@@ -520,58 +614,89 @@ function fireBlock(
  * @param masks where the bits of the LIF neuron go where `target` is 0, `u16[steps][pixels][channels / 16 rounded up]`
  * @param rows scratch for `rowsCapacity` numbers (`u16`) and 32 more; `mostRows` is what one window gathers at most
  * @param ends scratch for `chunkPixels * lists + 5`
+ * @param runs scratch for two numbers (`u32`) for each of `chunkPixels + 1`
+ * @param line scratch, twice `inputWidth + 2 padding + kernel + stride pool + 32` bytes
  */
 export function spikingConvolution(
-  starts: usize, steps: i32, inputHeight: i32, inputWidth: i32, inputChannels: i32,
+  starts: usize, active: usize, steps: i32, inputHeight: i32, inputWidth: i32, inputChannels: i32,
   kernel: i32, stride: i32, padding: i32, height: i32, width: i32, pool: i32,
   weights: usize, bias: usize, channels: i32, target: usize, targetPixelBytes: usize,
   addend: usize, addendStepBytes: usize, addendPixelBytes: usize,
   masks: usize, decay: f32, threshold: f32, softReset: i32,
-  rows: usize, rowsCapacity: i32, mostRows: i32, ends: usize, chunkPixels: i32,
+  rows: usize, rowsCapacity: i32, mostRows: i32, ends: usize, chunkPixels: i32, runs: usize, line: usize,
 ): void {
   const startBytes = <usize>(commonLists(steps) + steps) << 2;
   const windowsWide = width / pool;
-  const windows = (height / pool) * windowsWide;
+  const windowsHigh = height / pool;
+  const windows = windowsHigh * windowsWide;
   const windowPixels = pool * pool;
+  const windowStride = stride * pool;
+  const reach = kernel + (pool - 1) * stride;
+  const marked = line + <usize>(inputWidth + 2 * padding + reach + 32);
   const rowsPerPixel = kernel * kernel * inputChannels;
   const outputs = (channels + 3) & ~3;
   const targetStepBytes = <usize>windows * targetPixelBytes;
   const maskPixelBytes = <usize>((channels + 15) >> 4) << 1;
   const maskStepBytes = <usize>windows * maskPixelBytes;
   const lastStart = rows + (<usize>(rowsCapacity - mostRows) << 1);
+  const lastPixels = chunkPixels - windowPixels;
+  if (target == 0) memory.fill(masks, 0, <usize>steps * maskStepBytes);
   let windowX = 0;
   let windowY = 0;
-  let first = 0;
-  while (first < windows) {
-    let window = first;
+  let place: usize = 0;
+  while (windowY < windowsHigh) {
     let end = rows;
     let pixels = 0;
     let endsAt = ends + 4;
+    let runsEnd = runs;
+    let silent = 0;
+    let reached = 0;
     store<u32>(ends, <u32>rows);
-    while (window < windows && end <= lastStart && pixels + windowPixels <= chunkPixels) {
-      // As many windows of the row as surely fit.
-      const fit = min(<i32>((lastStart - end) >> 1) / mostRows + 1, (chunkPixels - pixels) / windowPixels);
-      const count = pool > 1 ? 1 : min(fit, windowsWide - windowX);
-      for (let dy = 0; dy < pool; dy++) {
-        const top = (windowY * pool + dy) * stride - padding;
-        const left = windowX * pool * stride - padding;
-        if (kernel == 1 && padding == 0) {
-          const start = starts + <usize>(top * (inputWidth + 1) + left) * startBytes;
-          end = gatherSingles(start, startBytes, inputChannels, stride, left, count * pool, end, endsAt);
-        } else {
-          end = gather(starts, startBytes, inputHeight, inputWidth, inputChannels, kernel, stride, top, left, count * pool, end, endsAt);
+    while (windowY < windowsHigh && end <= lastStart && pixels <= lastPixels) {
+      const top = windowY * windowStride - padding;
+      if (windowX == 0) markReached(active, inputHeight, inputWidth, reach, padding, top, line, marked);
+      const first = windowX;
+      while (windowX < windowsWide && load<u8>(marked + <usize>(windowX * windowStride)) == 0) windowX++;
+      if (windowX != first) {
+        // One run ends where the next silence begins.
+        if (reached != 0) {
+          store<i32>(runsEnd, silent);
+          store<i32>(runsEnd, reached, 4);
+          runsEnd += 8;
+          silent = 0;
+          reached = 0;
         }
-        endsAt += startBytes * <usize>(count * pool);
+        silent += windowX - first;
       }
-      pixels += count * windowPixels;
-      window += count;
-      windowX += count;
+      if (windowX < windowsWide) {
+        // As many windows next to each other as surely fit.
+        const fit = min(<i32>((lastStart - end) >> 1) / mostRows + 1, (chunkPixels - pixels) / windowPixels);
+        const most = pool > 1 ? 1 : min(fit, windowsWide - windowX);
+        let count = 1;
+        while (count < most && load<u8>(marked + <usize>((windowX + count) * windowStride)) != 0) count++;
+        const left = windowX * windowStride - padding;
+        for (let dy = 0; dy < pool; dy++) {
+          const rowTop = top + dy * stride;
+          if (kernel == 1 && padding == 0) {
+            const start = starts + <usize>(rowTop * (inputWidth + 1) + left) * startBytes;
+            end = gatherSingles(start, startBytes, inputChannels, stride, left, count * pool, end, endsAt);
+          } else {
+            end = gather(starts, startBytes, inputHeight, inputWidth, inputChannels, kernel, stride, rowTop, left, count * pool, end, endsAt);
+          }
+          endsAt += startBytes * <usize>(count * pool);
+        }
+        pixels += count * windowPixels;
+        reached += count;
+        windowX += count;
+      }
       if (windowX == windowsWide) {
         windowX = 0;
         windowY++;
       }
     }
-    const place = <usize>first;
+    store<i32>(runsEnd, silent);
+    store<i32>(runsEnd, reached, 4);
+    runsEnd += 8;
     let blockWeights = weights;
     for (let output = 0; output < outputs; ) {
       const left = outputs - output;
@@ -581,23 +706,25 @@ export function spikingConvolution(
       if (target == 0) {
         const blockMasks = masks + place * maskPixelBytes + <usize>((output >> 4) << 1);
         fireBlock(
-          ends, pixels, steps, block, min(channels - output, block), blockWeights, bias + outputBytes,
+          runs, runsEnd, ends, steps, block, min(channels - output, block), blockWeights, bias + outputBytes,
           blockMasks, maskStepBytes, maskPixelBytes, decay, threshold, softReset,
         );
       } else if (pool > 1) {
         poolBlock(
-          ends, window - first, windowPixels, place, steps, block, vectors, blockWeights, bias + outputBytes,
-          target + outputBytes, targetStepBytes, targetPixelBytes,
+          runs, runsEnd, ends, windowPixels, steps, block, vectors, blockWeights, bias + outputBytes,
+          target + place * targetPixelBytes + outputBytes, targetStepBytes, targetPixelBytes,
         );
       } else {
+        const added = addend == 0 ? 0 : addend + place * addendPixelBytes + outputBytes;
         storeBlock(
-          ends, pixels, place, steps, block, vectors, blockWeights, bias + outputBytes,
-          target + outputBytes, targetStepBytes, targetPixelBytes, addend == 0 ? 0 : addend + outputBytes, addendStepBytes, addendPixelBytes,
+          runs, runsEnd, ends, steps, block, vectors, blockWeights, bias + outputBytes,
+          target + place * targetPixelBytes + outputBytes, targetStepBytes, targetPixelBytes,
+          added, addend == 0 ? 0 : addendStepBytes, addend == 0 ? 0 : addendPixelBytes,
         );
       }
       blockWeights += <usize>rowsPerPixel * <usize>block << 2;
       output += block;
     }
-    first = window;
+    place = <usize>(windowY * windowsWide + windowX);
   }
 }
