@@ -104,7 +104,7 @@ export class EventOperations implements Operations {
   ) {
     this.heap = new Heap(kernels.memory, kernels.initialise());
     this.places = this.heap.allocate((chunkLists + 5) * 4);
-    this.runs = this.heap.allocate((chunkLists + 1) * 8);
+    this.runs = this.heap.allocate((chunkLists + 2) * 16);
   }
 
   /** Blocks and bytes of the heap that values, weights and scratch take; the most that they ever took; and how large the heap is. */

@@ -15,8 +15,6 @@ const oddSteps: usize = memory.data(128, 16);
 const sumNow: usize = memory.data(128, 16);
 const sums: usize = memory.data(128 * 256, 16);
 const largest: usize = memory.data(128, 16);
-/** Bytes that each list adds to what is gathered for a pixel, for at most 256 steps and three; written four at a time. */
-const runBytesOf: usize = memory.data(264 * 4, 16);
 /** What the neurons of a block do where nothing reaches them: two words for each step. */
 const silentMasks: usize = memory.data(4 * 256, 16);
 
@@ -82,6 +80,37 @@ export function sum8(list: usize, end: usize, weights: usize, start: usize, targ
   }
   v128.store(target, a0);
   v128.store(target, a1, 16);
+}
+
+/** {@link sum32} with something added to the sums in the end. */
+export function sumAdded32(list: usize, end: usize, weights: usize, start: usize, addend: usize, target: usize): void {
+  let a0 = v128.load(start);
+  let a1 = v128.load(start, 16);
+  let a2 = v128.load(start, 32);
+  let a3 = v128.load(start, 48);
+  let a4 = v128.load(start, 64);
+  let a5 = v128.load(start, 80);
+  let a6 = v128.load(start, 96);
+  let a7 = v128.load(start, 112);
+  for (; list < end; list += 2) {
+    const w = weights + (<usize>load<u16>(list) << 7);
+    a0 = f32x4.add(a0, v128.load(w));
+    a1 = f32x4.add(a1, v128.load(w, 16));
+    a2 = f32x4.add(a2, v128.load(w, 32));
+    a3 = f32x4.add(a3, v128.load(w, 48));
+    a4 = f32x4.add(a4, v128.load(w, 64));
+    a5 = f32x4.add(a5, v128.load(w, 80));
+    a6 = f32x4.add(a6, v128.load(w, 96));
+    a7 = f32x4.add(a7, v128.load(w, 112));
+  }
+  v128.store(target, f32x4.add(a0, v128.load(addend)));
+  v128.store(target, f32x4.add(a1, v128.load(addend, 16)), 16);
+  v128.store(target, f32x4.add(a2, v128.load(addend, 32)), 32);
+  v128.store(target, f32x4.add(a3, v128.load(addend, 48)), 48);
+  v128.store(target, f32x4.add(a4, v128.load(addend, 64)), 64);
+  v128.store(target, f32x4.add(a5, v128.load(addend, 80)), 80);
+  v128.store(target, f32x4.add(a6, v128.load(addend, 96)), 96);
+  v128.store(target, f32x4.add(a7, v128.load(addend, 112)), 112);
 }
 
 // @ts-ignore: decorator
@@ -232,74 +261,57 @@ function gather(
     const firstX = max(0, left + x);
     const corner = line + <usize>firstX * startBytes;
     const runBytes = <usize>(min(left + x + kernel, inputWidth) - firstX) * startBytes;
-    let any = i32x4.splat(0);
-    for (let list: usize = 0; list < startBytes; list += 16) {
-      let start = corner + list;
+    const pixelOffset = i16x8.splat(<i16>(firstOffset - x * inputChannels));
+    for (let group: usize = 0; group < startBytes; group += 16) {
+      let start = corner + group;
       let bytes = i32x4.sub(v128.load(start + runBytes), v128.load(start));
       for (let row = 1; row < rows; row++) {
         start += rowStartBytes;
         bytes = i32x4.add(bytes, i32x4.sub(v128.load(start + runBytes), v128.load(start)));
       }
-      if (list == lastGroup) bytes = v128.and(bytes, ofLastGroup);
-      any = v128.or(any, bytes);
-      v128.store(runBytesOf + list, bytes);
-      v128.store(endsAt + list, i32x4.splat(<i32>end));
-    }
-    if (v128.any_true(any)) {
-      const pixelOffset = i16x8.splat(<i16>(firstOffset - x * inputChannels));
-      for (let list: usize = 0; list < startBytes; list += 4) {
-        const bytes = <usize>load<u32>(runBytesOf + list);
-        if (bytes != 0) {
-          let start = corner + list;
-          let offset = pixelOffset;
-          let to = end;
-          for (let row = 0; row < rows; row++) {
-            const from: usize = load<u32>(start);
-            const until: usize = load<u32>(start + runBytes);
-            copyRun(from, until, to, offset);
-            to += until - from;
-            offset = i16x8.add(offset, rowOffset);
-            start += rowStartBytes;
-          }
-          end += bytes;
+      if (group == lastGroup) bytes = v128.and(bytes, ofLastGroup);
+      // Every list ends where all before it do and its own entries: no branch asks whether it has any.
+      let until = i32x4.add(bytes, v128.shuffle<i32>(i32x4.splat(0), bytes, 0, 4, 5, 6));
+      until = i32x4.add(until, v128.shuffle<i32>(i32x4.splat(0), until, 0, 0, 4, 5));
+      until = i32x4.add(until, i32x4.splat(<i32>end));
+      v128.store(endsAt + group, until);
+      for (let filled = i32x4.bitmask(i32x4.neg(bytes)); filled != 0; filled &= filled - 1) {
+        const list = <usize>ctz(filled) << 2;
+        let to: usize = load<u32>(endsAt + group + list - 4);
+        let from = corner + group + list;
+        let offset = pixelOffset;
+        for (let row = 0; row < rows; row++) {
+          const first: usize = load<u32>(from);
+          const last: usize = load<u32>(from + runBytes);
+          copyRun(first, last, to, offset);
+          to += last - first;
+          offset = i16x8.add(offset, rowOffset);
+          from += rowStartBytes;
         }
-        store<u32>(endsAt + list, <u32>end);
       }
+      end = <usize>i32x4.extract_lane(until, 3);
     }
     endsAt += startBytes;
   }
   return end;
 }
 
-/** The same for a kernel of 1 without padding, where a list needs no putting together. @param start where the first pixel begins in the lists */
-function gatherSingles(start: usize, startBytes: usize, inputChannels: i32, stride: i32, left: i32, pixels: i32, end: usize, endsAt: usize): usize {
-  const lastGroup = (startBytes - 1) & ~15;
-  const ofLastGroup = v128.load(upTo16 + 16 - (startBytes - lastGroup));
-  for (let x = left; pixels > 0; pixels--) {
-    let any = i32x4.splat(0);
-    for (let list: usize = 0; list < startBytes; list += 16) {
-      const bytes = i32x4.sub(v128.load(start + list + startBytes), v128.load(start + list));
-      any = v128.or(any, list == lastGroup ? v128.and(bytes, ofLastGroup) : bytes);
-      v128.store(endsAt + list, i32x4.splat(<i32>end));
-    }
-    if (v128.any_true(any)) {
-      const offset = i16x8.splat(<i16>(-x * inputChannels));
-      for (let list: usize = 0; list < startBytes; list += 4) {
-        const from: usize = load<u32>(start + list);
-        const until: usize = load<u32>(start + list + startBytes);
-        if (from != until) {
-          copyRun(from, until, end, offset);
-          end += until - from;
-        }
-        store<u32>(endsAt + list, <u32>end);
-      }
-    }
-    x += stride;
-    start += <usize>stride * startBytes;
-    endsAt += startBytes;
-  }
-  return end;
-}
+/**
+ * How the lists of pixels lie that a block of output channels walks. Gathered, they follow each other, and a list ends where the next begins;
+ * for a kernel of 1 they are read where they are, row after row of the input. Set by the convolution for all functions below.
+ */
+/** From where a list begins to where it ends. */
+let untilBytes: usize = 0;
+/** From a pixel's lists to the next one's. */
+let pixelBytes: usize = 0;
+/** From the lists of the last pixel of a window's row to the first of the next row. */
+let rowBytes: usize = 0;
+/** From the lists of a window's first pixel to those of the next window. */
+let windowBytes: usize = 0;
+/** What is read as 0 at a pixel is this at the next one. */
+let pixelEntries: usize = 0;
+/** A run: silent windows, windows that spikes reach, where the lists of the first of these are, and which entry is 0 there. */
+const runBytes: usize = 16;
 
 /** Where the sums of what several steps have in common are: made only where something is on the list. */
 // @ts-ignore: decorator
@@ -310,12 +322,29 @@ function common(block: i32, list: usize, end: usize, weights: usize, start: usiz
   return sums;
 }
 
+/** Whether anything is on a pixel's lists but on the first one. */
+// @ts-ignore: decorator
+@inline
+function moves(cursor: usize, listBytes: usize): bool {
+  let bytes = i32x4.splat(0);
+  let list: usize = 4;
+  for (; list + 16 <= listBytes; list += 16) {
+    bytes = v128.or(bytes, v128.xor(v128.load(cursor + list), v128.load(cursor + list + untilBytes)));
+  }
+  if (list < listBytes) {
+    const rest = v128.xor(v128.load(cursor + list), v128.load(cursor + list + untilBytes));
+    bytes = v128.or(bytes, v128.and(rest, v128.load(upTo16 + 16 - (listBytes - list))));
+  }
+  return v128.any_true(bytes);
+}
+
 /** A block of output channels for the pixels of some runs, written where they belong. */
 function storeBlock(
-  run: usize, runsEnd: usize, cursor: usize, steps: i32, block: i32, vectors: i32, weights: usize, bias: usize,
+  run: usize, runsEnd: usize, steps: i32, block: i32, vectors: i32, weights: usize, bias: usize,
   target: usize, targetStepBytes: usize, targetPixelBytes: usize, addend: usize, addendStepBytes: usize, addendPixelBytes: usize,
 ): void {
-  for (; run < runsEnd; run += 8) {
+  const rowSize = <usize>block << 2;
+  for (; run < runsEnd; run += runBytes) {
     const silent = load<i32>(run);
     if (silent != 0) {
       let to = target;
@@ -331,9 +360,9 @@ function storeBlock(
     }
     const pixels = load<i32>(run, 4);
     storePixels(
-      cursor, pixels, steps, block, vectors, weights, bias, target, targetStepBytes, targetPixelBytes, addend, addendStepBytes, addendPixelBytes,
+      load<u32>(run, 8), pixels, steps, block, vectors, weights - load<u32>(run, 12) * rowSize, bias,
+      target, targetStepBytes, targetPixelBytes, addend, addendStepBytes, addendPixelBytes,
     );
-    cursor += <usize>pixels * (<usize>(commonLists(steps) + steps) << 2);
     target += <usize>pixels * targetPixelBytes;
     addend += <usize>pixels * addendPixelBytes;
   }
@@ -341,64 +370,61 @@ function storeBlock(
 
 /** The pixels of a run that spikes reach. */
 function storePixels(
-  cursor: usize, pixels: i32, steps: i32, block: i32, vectors: i32, weights: usize, bias: usize,
+  first: usize, pixels: i32, steps: i32, block: i32, vectors: i32, weights: usize, bias: usize,
   target: usize, targetStepBytes: usize, targetPixelBytes: usize, addend: usize, addendStepBytes: usize, addendPixelBytes: usize,
 ): void {
   const commons = commonLists(steps);
   const listBytes = <usize>(commons + steps) << 2;
-  const direct = addend == 0 && vectors << 2 == block;
+  const direct = vectors << 2 == block && (addend == 0 || block == 32);
+  const weightBytes = pixelEntries * (<usize>block << 2);
   for (; pixels > 0; pixels--) {
+    let cursor = first;
+    first += windowBytes;
     let to = target;
     let added = addend;
     target += targetPixelBytes;
     addend += addendPixelBytes;
-    let from: usize = load<u32>(cursor);
-    const next = cursor + listBytes;
     let even = bias;
     let odd = bias;
+    let still = false;
     if (commons != 0) {
-      const until: usize = load<u32>(cursor, 4);
-      even = common(block, from, until, weights, bias, always);
+      even = common(block, load<u32>(cursor), load<u32>(cursor + untilBytes), weights, bias, always);
       odd = even;
-      from = until;
-      if (from == <usize>load<u32>(next)) {
-        repeat(even, vectors, to, targetStepBytes, added, addendStepBytes, steps);
-        cursor = next;
-        continue;
-      }
+      still = !moves(cursor, listBytes);
       cursor += 4;
-      if (commons == 3) {
-        const untilEven: usize = load<u32>(cursor, 4);
-        const untilOdd: usize = load<u32>(cursor, 8);
-        even = common(block, from, untilEven, weights, odd, evenSteps);
-        odd = common(block, untilEven, untilOdd, weights, odd, oddSteps);
-        from = untilOdd;
+      if (commons == 3 && !still) {
+        even = common(block, load<u32>(cursor), load<u32>(cursor + untilBytes), weights, odd, evenSteps);
+        odd = common(block, load<u32>(cursor, 4), load<u32>(cursor + untilBytes, 4), weights, odd, oddSteps);
         cursor += 8;
       }
     }
-    for (let step = 0; step < steps; step++) {
-      cursor += 4;
-      const until: usize = load<u32>(cursor);
-      const start = step & 1 ? odd : even;
-      if (from == until) repeat(start, vectors, to, 0, added, 0, 1);
-      else if (direct) sum(block, from, until, weights, start, to);
-      else {
-        sum(block, from, until, weights, start, sumNow);
-        repeat(sumNow, vectors, to, 0, added, 0, 1);
+    if (still) repeat(even, vectors, to, targetStepBytes, added, addendStepBytes, steps);
+    else {
+      for (let step = 0; step < steps; step++) {
+        const from: usize = load<u32>(cursor);
+        const until: usize = load<u32>(cursor + untilBytes);
+        const start = step & 1 ? odd : even;
+        cursor += 4;
+        if (!direct) {
+          sum(block, from, until, weights, start, sumNow);
+          repeat(sumNow, vectors, to, 0, added, 0, 1);
+        } else if (addend == 0) sum(block, from, until, weights, start, to);
+        else sumAdded32(from, until, weights, start, added, to);
+        to += targetStepBytes;
+        added += addendStepBytes;
       }
-      from = until;
-      to += targetStepBytes;
-      added += addendStepBytes;
     }
+    weights -= weightBytes;
   }
 }
 
-/** The same, but the largest of each window of `windowPixels` pixels. */
+/** The same, but the largest of each window of `pool` times `pool` pixels. */
 function poolBlock(
-  run: usize, runsEnd: usize, cursor: usize, windowPixels: i32, steps: i32, block: i32, vectors: i32, weights: usize, bias: usize,
+  run: usize, runsEnd: usize, pool: i32, steps: i32, block: i32, vectors: i32, weights: usize, bias: usize,
   target: usize, targetStepBytes: usize, targetPixelBytes: usize,
 ): void {
-  for (; run < runsEnd; run += 8) {
+  const rowSize = <usize>block << 2;
+  for (; run < runsEnd; run += runBytes) {
     const silent = load<i32>(run);
     if (silent != 0) {
       let to = target;
@@ -406,68 +432,76 @@ function poolBlock(
       target += <usize>silent * targetPixelBytes;
     }
     const windows = load<i32>(run, 4);
-    poolWindows(cursor, windows, windowPixels, steps, block, vectors, weights, bias, target, targetStepBytes, targetPixelBytes);
-    cursor += <usize>(windows * windowPixels) * (<usize>(commonLists(steps) + steps) << 2);
+    poolWindows(
+      load<u32>(run, 8), windows, pool, steps, block, vectors, weights - load<u32>(run, 12) * rowSize, bias, target, targetStepBytes, targetPixelBytes,
+    );
     target += <usize>windows * targetPixelBytes;
   }
 }
 
 /** The windows of a run that spikes reach. */
 function poolWindows(
-  cursor: usize, windows: i32, windowPixels: i32, steps: i32, block: i32, vectors: i32, weights: usize, bias: usize,
+  first: usize, windows: i32, pool: i32, steps: i32, block: i32, vectors: i32, weights: usize, bias: usize,
   target: usize, targetStepBytes: usize, targetPixelBytes: usize,
 ): void {
   const commons = commonLists(steps);
   const listBytes = <usize>(commons + steps) << 2;
   const bytes = <usize>vectors << 4;
+  const weightBytes = pixelEntries * (<usize>block << 2);
   for (; windows > 0; windows--) {
     const to = target;
     target += targetPixelBytes;
+    let pixel = first;
+    first += windowBytes;
     // Pixels that are the same at every step are compared once.
     let still = 0;
     let moving = 0;
-    for (let pixel = 0; pixel < windowPixels; pixel++) {
-      let from: usize = load<u32>(cursor);
-      const next = cursor + listBytes;
-      let even = bias;
-      let odd = bias;
-      if (commons != 0) {
-        const until: usize = load<u32>(cursor, 4);
-        even = common(block, from, until, weights, bias, always);
-        odd = even;
-        from = until;
-        if (from == <usize>load<u32>(next)) {
+    for (let dy = 0; dy < pool; dy++) {
+      let pixelWeights = weights;
+      for (let dx = 0; dx < pool; dx++) {
+        let cursor = pixel;
+        pixel += pixelBytes;
+        let even = bias;
+        let odd = bias;
+        let same = false;
+        if (commons != 0) {
+          even = common(block, load<u32>(cursor), load<u32>(cursor + untilBytes), pixelWeights, bias, always);
+          odd = even;
+          same = !moves(cursor, listBytes);
+          cursor += 4;
+          if (commons == 3 && !same) {
+            even = common(block, load<u32>(cursor), load<u32>(cursor + untilBytes), pixelWeights, odd, evenSteps);
+            odd = common(block, load<u32>(cursor, 4), load<u32>(cursor + untilBytes, 4), pixelWeights, odd, oddSteps);
+            cursor += 8;
+          }
+        }
+        if (same) {
           keepLarger(even, largest, bytes, still > 0);
           still++;
-          cursor = next;
-          continue;
+        } else {
+          let kept = sums;
+          for (let step = 0; step < steps; step++) {
+            const from: usize = load<u32>(cursor);
+            const until: usize = load<u32>(cursor + untilBytes);
+            let source = step & 1 ? odd : even;
+            cursor += 4;
+            if (moving == 0) sum(block, from, until, pixelWeights, source, kept);
+            else {
+              if (from != until) {
+                sum(block, from, until, pixelWeights, source, sumNow);
+                source = sumNow;
+              }
+              keepLarger(source, kept, bytes, true);
+            }
+            kept += 128;
+          }
+          moving++;
         }
-        cursor += 4;
-        if (commons == 3) {
-          const untilEven: usize = load<u32>(cursor, 4);
-          const untilOdd: usize = load<u32>(cursor, 8);
-          even = common(block, from, untilEven, weights, odd, evenSteps);
-          odd = common(block, untilEven, untilOdd, weights, odd, oddSteps);
-          from = untilOdd;
-          cursor += 8;
-        }
+        pixelWeights -= weightBytes;
       }
-      let kept = sums;
-      for (let step = 0; step < steps; step++) {
-        cursor += 4;
-        const until: usize = load<u32>(cursor);
-        let source = step & 1 ? odd : even;
-        if (from != until) {
-          const summed = moving == 0 ? kept : sumNow;
-          sum(block, from, until, weights, source, summed);
-          source = summed;
-        }
-        if (source != kept) keepLarger(source, kept, bytes, moving > 0);
-        from = until;
-        kept += 128;
-      }
-      moving++;
+      pixel += rowBytes;
     }
+    weights -= weightBytes * <usize>pool;
     if (moving == 0) {
       repeat(largest, vectors, to, targetStepBytes, 0, 0, steps);
       continue;
@@ -485,9 +519,10 @@ function poolWindows(
 
 /** The same as {@link storeBlock}, but only the bits of the LIF neuron are kept, of which all are 0 before. `channels` of the block, at most 32. */
 function fireBlock(
-  run: usize, runsEnd: usize, cursor: usize, steps: i32, block: i32, channels: i32, weights: usize, bias: usize,
+  run: usize, runsEnd: usize, steps: i32, block: i32, channels: i32, weights: usize, bias: usize,
   masks: usize, maskStepBytes: usize, maskPixelBytes: usize, decay: f32, threshold: f32, softReset: i32,
 ): void {
+  const rowSize = <usize>block << 2;
   const realLow = realBits(0, channels);
   const realHigh = channels > 16 ? realBits(16, channels) : 0;
   fire16(bias, 0, steps, decay, threshold, softReset, silentMasks, 4, realLow);
@@ -497,13 +532,15 @@ function fireBlock(
     firesInSilence |= <i32>load<u16>(silentMasks + (step << 2));
     if (realHigh != 0) firesInSilence |= <i32>load<u16>(silentMasks + (step << 2), 2);
   }
-  for (; run < runsEnd; run += 8) {
+  for (; run < runsEnd; run += runBytes) {
     const silent = load<i32>(run);
     if (firesInSilence != 0) repeatMasks(silent, steps, masks, maskStepBytes, maskPixelBytes, realHigh != 0);
     masks += <usize>silent * maskPixelBytes;
     const pixels = load<i32>(run, 4);
-    firePixels(cursor, pixels, steps, block, weights, bias, masks, maskStepBytes, maskPixelBytes, decay, threshold, softReset, realLow, realHigh);
-    cursor += <usize>pixels * (<usize>(commonLists(steps) + steps) << 2);
+    firePixels(
+      load<u32>(run, 8), pixels, steps, block, weights - load<u32>(run, 12) * rowSize, bias,
+      masks, maskStepBytes, maskPixelBytes, decay, threshold, softReset, realLow, realHigh,
+    );
     masks += <usize>pixels * maskPixelBytes;
   }
 }
@@ -523,52 +560,45 @@ function repeatMasks(pixels: i32, steps: i32, masks: usize, maskStepBytes: usize
 
 /** The pixels of a run that spikes reach. */
 function firePixels(
-  cursor: usize, pixels: i32, steps: i32, block: i32, weights: usize, bias: usize,
+  first: usize, pixels: i32, steps: i32, block: i32, weights: usize, bias: usize,
   masks: usize, maskStepBytes: usize, maskPixelBytes: usize, decay: f32, threshold: f32, softReset: i32, realLow: i32, realHigh: i32,
 ): void {
   const commons = commonLists(steps);
   const listBytes = <usize>(commons + steps) << 2;
-  const vectors = block >> 2;
+  const weightBytes = pixelEntries * (<usize>block << 2);
   for (; pixels > 0; pixels--) {
-    let from: usize = load<u32>(cursor);
-    const next = cursor + listBytes;
+    let cursor = first;
+    first += windowBytes;
     let sumsAt = sums;
     let sumBytes: usize = 128;
     let even = bias;
     let odd = bias;
+    let still = false;
     if (commons != 0) {
-      const until: usize = load<u32>(cursor, 4);
-      even = common(block, from, until, weights, bias, always);
+      even = common(block, load<u32>(cursor), load<u32>(cursor + untilBytes), weights, bias, always);
       odd = even;
-      from = until;
+      still = !moves(cursor, listBytes);
       cursor += 4;
-      if (commons == 3 && from != <usize>load<u32>(next)) {
-        const untilEven: usize = load<u32>(cursor, 4);
-        const untilOdd: usize = load<u32>(cursor, 8);
-        even = common(block, from, untilEven, weights, odd, evenSteps);
-        odd = common(block, untilEven, untilOdd, weights, odd, oddSteps);
-        from = untilOdd;
+      if (commons == 3 && !still) {
+        even = common(block, load<u32>(cursor), load<u32>(cursor + untilBytes), weights, odd, evenSteps);
+        odd = common(block, load<u32>(cursor, 4), load<u32>(cursor + untilBytes, 4), weights, odd, oddSteps);
         cursor += 8;
       }
     }
-    if (even == odd && from == <usize>load<u32>(next)) {
+    if (still) {
       sumsAt = even;
       sumBytes = 0;
     } else {
       let to = sums;
       for (let step = 0; step < steps; step++) {
+        sum(block, load<u32>(cursor), load<u32>(cursor + untilBytes), weights, step & 1 ? odd : even, to);
         cursor += 4;
-        const until: usize = load<u32>(cursor);
-        const start = step & 1 ? odd : even;
-        if (from == until) repeat(start, vectors, to, 0, 0, 0, 1);
-        else sum(block, from, until, weights, start, to);
-        from = until;
         to += 128;
       }
     }
     fire16(sumsAt, sumBytes, steps, decay, threshold, softReset, masks, maskStepBytes, realLow);
     if (realHigh != 0) fire16(sumsAt + 64, sumBytes, steps, decay, threshold, softReset, masks + 2, maskStepBytes, realHigh);
-    cursor = next;
+    weights -= weightBytes;
     masks += maskPixelBytes;
   }
 }
@@ -614,7 +644,7 @@ function markReached(active: usize, inputHeight: i32, inputWidth: i32, reach: i3
  * @param masks where the bits of the LIF neuron go where `target` is 0, `u16[steps][pixels][channels / 16 rounded up]`
  * @param rows scratch for `rowsCapacity` numbers (`u16`) and 32 more; `mostRows` is what one window gathers at most
  * @param ends scratch for `chunkPixels * lists + 5`
- * @param runs scratch for two numbers (`u32`) for each of `chunkPixels + 1`
+ * @param runs scratch for {@link runBytes} for each of `chunkPixels + 1`
  * @param line scratch, twice `inputWidth + 2 padding + kernel + stride pool + 32` bytes
  */
 export function spikingConvolution(
@@ -641,6 +671,14 @@ export function spikingConvolution(
   const lastStart = rows + (<usize>(rowsCapacity - mostRows) << 1);
   const lastPixels = chunkPixels - windowPixels;
   if (target == 0) memory.fill(masks, 0, <usize>steps * maskStepBytes);
+  const startRowBytes = <usize>(inputWidth + 1) * startBytes;
+  // Entries are the low 16 bits of `x * channels + channel`: where a row has more, they say nothing without their pixel.
+  const direct = kernel == 1 && padding == 0 && inputWidth * inputChannels <= 0x10000;
+  untilBytes = direct ? startBytes : 4;
+  pixelBytes = direct ? startBytes * <usize>stride : startBytes;
+  rowBytes = direct ? startRowBytes * <usize>stride - pixelBytes * <usize>pool : 0;
+  windowBytes = direct ? pixelBytes * <usize>pool : startBytes * <usize>windowPixels;
+  pixelEntries = direct ? <usize>(stride * inputChannels) : 0;
   let windowX = 0;
   let windowY = 0;
   let place: usize = 0;
@@ -657,33 +695,33 @@ export function spikingConvolution(
       if (windowX == 0) markReached(active, inputHeight, inputWidth, reach, padding, top, line, marked);
       const first = windowX;
       while (windowX < windowsWide && load<u8>(marked + <usize>(windowX * windowStride)) == 0) windowX++;
-      if (windowX != first) {
-        // One run ends where the next silence begins.
-        if (reached != 0) {
-          store<i32>(runsEnd, silent);
-          store<i32>(runsEnd, reached, 4);
-          runsEnd += 8;
-          silent = 0;
-          reached = 0;
-        }
-        silent += windowX - first;
+      // A run ends where the next silence begins, or the lists go on elsewhere.
+      if (reached != 0 && (windowX != first || (direct && first == 0))) {
+        store<i32>(runsEnd, silent);
+        store<i32>(runsEnd, reached, 4);
+        runsEnd += runBytes;
+        silent = 0;
+        reached = 0;
       }
+      silent += windowX - first;
       if (windowX < windowsWide) {
+        const left = windowX * windowStride - padding;
         // As many windows next to each other as surely fit.
-        const fit = min(<i32>((lastStart - end) >> 1) / mostRows + 1, (chunkPixels - pixels) / windowPixels);
-        const most = pool > 1 ? 1 : min(fit, windowsWide - windowX);
+        const fit = direct ? windowsWide : min(<i32>((lastStart - end) >> 1) / mostRows + 1, (chunkPixels - pixels) / windowPixels);
+        const most = pool > 1 && !direct ? 1 : min(fit, windowsWide - windowX);
         let count = 1;
         while (count < most && load<u8>(marked + <usize>((windowX + count) * windowStride)) != 0) count++;
-        const left = windowX * windowStride - padding;
-        for (let dy = 0; dy < pool; dy++) {
-          const rowTop = top + dy * stride;
-          if (kernel == 1 && padding == 0) {
-            const start = starts + <usize>(rowTop * (inputWidth + 1) + left) * startBytes;
-            end = gatherSingles(start, startBytes, inputChannels, stride, left, count * pool, end, endsAt);
-          } else {
-            end = gather(starts, startBytes, inputHeight, inputWidth, inputChannels, kernel, stride, rowTop, left, count * pool, end, endsAt);
+        if (reached == 0) {
+          store<u32>(runsEnd, <u32>(direct ? starts + <usize>top * startRowBytes + <usize>left * startBytes : endsAt - 4), 8);
+          store<i32>(runsEnd, direct ? left * inputChannels : 0, 12);
+        }
+        if (!direct) {
+          for (let dy = 0; dy < pool; dy++) {
+            end = gather(
+              starts, startBytes, inputHeight, inputWidth, inputChannels, kernel, stride, top + dy * stride, left, count * pool, end, endsAt,
+            );
+            endsAt += startBytes * <usize>(count * pool);
           }
-          endsAt += startBytes * <usize>(count * pool);
         }
         pixels += count * windowPixels;
         reached += count;
@@ -696,7 +734,7 @@ export function spikingConvolution(
     }
     store<i32>(runsEnd, silent);
     store<i32>(runsEnd, reached, 4);
-    runsEnd += 8;
+    runsEnd += runBytes;
     let blockWeights = weights;
     for (let output = 0; output < outputs; ) {
       const left = outputs - output;
@@ -706,18 +744,18 @@ export function spikingConvolution(
       if (target == 0) {
         const blockMasks = masks + place * maskPixelBytes + <usize>((output >> 4) << 1);
         fireBlock(
-          runs, runsEnd, ends, steps, block, min(channels - output, block), blockWeights, bias + outputBytes,
+          runs, runsEnd, steps, block, min(channels - output, block), blockWeights, bias + outputBytes,
           blockMasks, maskStepBytes, maskPixelBytes, decay, threshold, softReset,
         );
       } else if (pool > 1) {
         poolBlock(
-          runs, runsEnd, ends, windowPixels, steps, block, vectors, blockWeights, bias + outputBytes,
+          runs, runsEnd, pool, steps, block, vectors, blockWeights, bias + outputBytes,
           target + place * targetPixelBytes + outputBytes, targetStepBytes, targetPixelBytes,
         );
       } else {
-        const added = addend == 0 ? 0 : addend + place * addendPixelBytes + outputBytes;
+        const added: usize = addend == 0 ? 0 : addend + place * addendPixelBytes + outputBytes;
         storeBlock(
-          runs, runsEnd, ends, steps, block, vectors, blockWeights, bias + outputBytes,
+          runs, runsEnd, steps, block, vectors, blockWeights, bias + outputBytes,
           target + place * targetPixelBytes + outputBytes, targetStepBytes, targetPixelBytes,
           added, addend == 0 ? 0 : addendStepBytes, addend == 0 ? 0 : addendPixelBytes,
         );
