@@ -27,7 +27,7 @@ import { readKernels } from './kernels';
 import { modelSource, nodeSurroundings, terminalTask } from './surroundings';
 
 const raceCounts: RunCounts = { warmUpRuns: 3, timedRuns: 15 };
-const costCounts: RunCounts = { warmUpRuns: 2, timedRuns: 7 };
+const costCounts: RunCounts = { warmUpRuns: 2, timedRuns: 11 };
 const defaultSteps = 4;
 const pictureSeed = 1;
 
@@ -215,6 +215,7 @@ function resultLines({ model, width, height, steps, rows, costs, memory }: Resul
         milliseconds(neurons.medianMs).padStart(11),
       ].join(' '),
     ),
+    `at a tenth of the rate the spiking layers take ${costs.spikingShareAtTenth.toFixed(2)} of their time`,
     '',
     `steps       ${costs.steps.map(({ steps: count }) => String(count).padStart(7)).join('')}`,
     `ms          ${costs.steps.map(({ run }) => run.medianMs.toFixed(1).padStart(7)).join('')}`,

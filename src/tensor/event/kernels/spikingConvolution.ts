@@ -360,7 +360,7 @@ function storeBlock(
     }
     const pixels = load<i32>(run, 4);
     storePixels(
-      load<u32>(run, 8), pixels, steps, block, vectors, weights - load<u32>(run, 12) * rowSize, bias,
+      load<u32>(run, 8), pixels, steps, block, vectors, weights - <usize>load<u32>(run, 12) * rowSize, bias,
       target, targetStepBytes, targetPixelBytes, addend, addendStepBytes, addendPixelBytes,
     );
     target += <usize>pixels * targetPixelBytes;
@@ -433,7 +433,7 @@ function poolBlock(
     }
     const windows = load<i32>(run, 4);
     poolWindows(
-      load<u32>(run, 8), windows, pool, steps, block, vectors, weights - load<u32>(run, 12) * rowSize, bias, target, targetStepBytes, targetPixelBytes,
+      load<u32>(run, 8), windows, pool, steps, block, vectors, weights - <usize>load<u32>(run, 12) * rowSize, bias, target, targetStepBytes, targetPixelBytes,
     );
     target += <usize>windows * targetPixelBytes;
   }
@@ -538,7 +538,7 @@ function fireBlock(
     masks += <usize>silent * maskPixelBytes;
     const pixels = load<i32>(run, 4);
     firePixels(
-      load<u32>(run, 8), pixels, steps, block, weights - load<u32>(run, 12) * rowSize, bias,
+      load<u32>(run, 8), pixels, steps, block, weights - <usize>load<u32>(run, 12) * rowSize, bias,
       masks, maskStepBytes, maskPixelBytes, decay, threshold, softReset, realLow, realHigh,
     );
     masks += <usize>pixels * maskPixelBytes;
