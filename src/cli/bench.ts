@@ -22,6 +22,7 @@ import { widenedTwice } from '../network/widen';
 import { openBackend, openStockTfjs } from '../tensor/backend';
 import { startKernels } from '../tensor/event/kernels';
 import { EventOperations } from '../tensor/event/operations';
+import { alone } from '../tensor/event/team';
 import { inputSide, parseOption, stepCount, wholeNumber } from './arguments';
 import { readKernels } from './kernels';
 import { modelSource, nodeSurroundings, terminalTask } from './surroundings';
@@ -130,7 +131,7 @@ async function measure({ model, snn, ann, size }: Pair, steps: number, against: 
       for (const benchCase of cases) contestants.push(await opponentContestants[name](benchCase, threads, task));
     }
     const rows = await race(contestants, raceCounts, task);
-    const costs = await measureCosts(spiking, async (clock) => new EventOperations(await startKernels(() => readKernels()), clock), pictureOf, costCounts, task);
+    const costs = await measureCosts(spiking, async (clock) => new EventOperations(alone(await startKernels(() => readKernels())), clock), pictureOf, costCounts, task);
     return { model, width: size, height: size, steps, rows, costs, memory: await measureMemory(spiking, task) };
   } finally {
     for (const contestant of contestants) await contestant.release();
@@ -165,7 +166,7 @@ async function openOnnxruntimeNode(): Promise<OnnxRuntime> {
 
 /** One frame in a memory of its own. */
 async function measureMemory(benchCase: BenchCase, task: Task): Promise<Memory> {
-  const operations = new EventOperations(await startKernels(() => readKernels()));
+  const operations = new EventOperations(alone(await startKernels(() => readKernels())));
   const network = await Network.load(benchCase.checkpoint, operations, task);
   await network.run(benchCase.picture, caseShape(benchCase), caseSettings(benchCase), task);
   const { peakBytes, heapBytes } = operations.memory();

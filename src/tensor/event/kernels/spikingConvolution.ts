@@ -3,20 +3,8 @@
  * output channels, 8 vector loads and 8 vector additions.
  */
 import { fire16, realBits } from './neurons';
+import { always, evenSteps, largest, oddSteps, silentMasks, sumNow, sums, thread } from './scratch';
 import { activeBytes, commonLists, upTo16 } from './spikes';
-
-/**
- * Sums of one pixel and one block of output channels: of what fires at every step, at every even and every odd one; of one step, of
- * each step, and the largest of several pixels.
- */
-const always: usize = memory.data(128, 16);
-const evenSteps: usize = memory.data(128, 16);
-const oddSteps: usize = memory.data(128, 16);
-const sumNow: usize = memory.data(128, 16);
-const sums: usize = memory.data(128 * 256, 16);
-const largest: usize = memory.data(128, 16);
-/** What the neurons of a block do where nothing reaches them: two words for each step. */
-const silentMasks: usize = memory.data(4 * 256, 16);
 
 /**
  * Adds the weight rows on a list to what the sums start with, 32 output channels at a time. Exported, as the ones below, and with
@@ -642,27 +630,30 @@ function markReached(active: usize, inputHeight: i32, inputWidth: i32, reach: i3
  * @param target `[steps, windows, targetPixelBytes]`, or 0 where only the neurons' bits are wanted
  * @param addend 0, or features added to the result; `addendStepBytes` 0 where they are the same at every step
  * @param masks where the bits of the LIF neuron go where `target` is 0, `u16[steps][pixels][channels / 16 rounded up]`
- * @param rows scratch for `rowsCapacity` numbers (`u16`) and 32 more; `mostRows` is what one window gathers at most
- * @param ends scratch for `chunkPixels * lists + 5`
- * @param runs scratch for {@link runBytes} for each of `chunkPixels + 1`
- * @param line scratch, twice `inputWidth + 2 padding + kernel + stride pool + 32` bytes
+ * @param first and last row of windows, the latter not included
+ * @param rowsCapacity how many numbers of weight rows may be gathered at a time; `mostRows` is what one window gathers at most
+ * @param scratch `scratchBytes` for each thread: `4 (chunkPixels lists + 5)`, `16 (chunkPixels + 2)`, twice
+ * `inputWidth + 2 padding + kernel + stride pool + 32`, and `2 (rowsCapacity + 32)`
  */
 export function spikingConvolution(
-  starts: usize, active: usize, steps: i32, inputHeight: i32, inputWidth: i32, inputChannels: i32,
+  first: i32, last: i32, starts: usize, active: usize, steps: i32, inputHeight: i32, inputWidth: i32, inputChannels: i32,
   kernel: i32, stride: i32, padding: i32, height: i32, width: i32, pool: i32,
   weights: usize, bias: usize, channels: i32, target: usize, targetPixelBytes: usize,
   addend: usize, addendStepBytes: usize, addendPixelBytes: usize,
   masks: usize, decay: f32, threshold: f32, softReset: i32,
-  rows: usize, rowsCapacity: i32, mostRows: i32, ends: usize, chunkPixels: i32, runs: usize, line: usize,
+  rowsCapacity: i32, mostRows: i32, chunkPixels: i32, scratch: usize, scratchBytes: usize,
 ): void {
   const startBytes = <usize>(commonLists(steps) + steps) << 2;
   const windowsWide = width / pool;
-  const windowsHigh = height / pool;
-  const windows = windowsHigh * windowsWide;
+  const windows = (height / pool) * windowsWide;
   const windowPixels = pool * pool;
   const windowStride = stride * pool;
   const reach = kernel + (pool - 1) * stride;
+  const ends = scratch + thread * scratchBytes;
+  const runs = ends + <usize>(chunkPixels * <i32>startBytes + 20);
+  const line = runs + <usize>(chunkPixels + 2) * runBytes;
   const marked = line + <usize>(inputWidth + 2 * padding + reach + 32);
+  const rows = marked + <usize>(inputWidth + 2 * padding + reach + 32);
   const rowsPerPixel = kernel * kernel * inputChannels;
   const outputs = (channels + 3) & ~3;
   const targetStepBytes = <usize>windows * targetPixelBytes;
@@ -670,7 +661,11 @@ export function spikingConvolution(
   const maskStepBytes = <usize>windows * maskPixelBytes;
   const lastStart = rows + (<usize>(rowsCapacity - mostRows) << 1);
   const lastPixels = chunkPixels - windowPixels;
-  if (target == 0) memory.fill(masks, 0, <usize>steps * maskStepBytes);
+  let place = <usize>(first * windowsWide);
+  if (target == 0) {
+    const rowsBytes = <usize>((last - first) * windowsWide) * maskPixelBytes;
+    for (let step: usize = 0; step < <usize>steps; step++) memory.fill(masks + place * maskPixelBytes + step * maskStepBytes, 0, rowsBytes);
+  }
   const startRowBytes = <usize>(inputWidth + 1) * startBytes;
   // Entries are the low 16 bits of `x * channels + channel`: where a row has more, they say nothing without their pixel.
   const direct = kernel == 1 && padding == 0 && inputWidth * inputChannels <= 0x10000;
@@ -680,9 +675,8 @@ export function spikingConvolution(
   windowBytes = direct ? pixelBytes * <usize>pool : startBytes * <usize>windowPixels;
   pixelEntries = direct ? <usize>(stride * inputChannels) : 0;
   let windowX = 0;
-  let windowY = 0;
-  let place: usize = 0;
-  while (windowY < windowsHigh) {
+  let windowY = first;
+  while (windowY < last) {
     let end = rows;
     let pixels = 0;
     let endsAt = ends + 4;
@@ -690,20 +684,20 @@ export function spikingConvolution(
     let silent = 0;
     let reached = 0;
     store<u32>(ends, <u32>rows);
-    while (windowY < windowsHigh && end <= lastStart && pixels <= lastPixels) {
+    while (windowY < last && end <= lastStart && pixels <= lastPixels) {
       const top = windowY * windowStride - padding;
       if (windowX == 0) markReached(active, inputHeight, inputWidth, reach, padding, top, line, marked);
-      const first = windowX;
+      const firstX = windowX;
       while (windowX < windowsWide && load<u8>(marked + <usize>(windowX * windowStride)) == 0) windowX++;
       // A run ends where the next silence begins, or the lists go on elsewhere.
-      if (reached != 0 && (windowX != first || (direct && first == 0))) {
+      if (reached != 0 && (windowX != firstX || (direct && firstX == 0))) {
         store<i32>(runsEnd, silent);
         store<i32>(runsEnd, reached, 4);
         runsEnd += runBytes;
         silent = 0;
         reached = 0;
       }
-      silent += windowX - first;
+      silent += windowX - firstX;
       if (windowX < windowsWide) {
         const left = windowX * windowStride - padding;
         // As many windows next to each other as surely fit.
