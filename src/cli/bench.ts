@@ -2,6 +2,7 @@
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import * as onnxruntimeWeb from 'onnxruntime-web';
+import { maximumThreads } from '../base/backendName';
 import { AppError } from '../base/errors';
 import type { LinearFit } from '../base/linearFit';
 import type { Task } from '../base/progress';
@@ -26,6 +27,7 @@ import { alone } from '../tensor/event/team';
 import { inputSide, parseOption, stepCount, wholeNumber } from './arguments';
 import { readKernels } from './kernels';
 import { modelSource, nodeSurroundings, terminalTask } from './surroundings';
+import { nodeThreads } from './threads';
 
 const raceCounts: RunCounts = { warmUpRuns: 3, timedRuns: 15 };
 const costCounts: RunCounts = { warmUpRuns: 2, timedRuns: 11 };
@@ -71,7 +73,7 @@ export async function benchCommand(args: string[]): Promise<void> {
       json: { type: 'boolean', default: false },
     },
   });
-  const threads = parseOption('threads', options.threads, wholeNumber.pipe(z.literal(1, { error: 'every engine here runs on one thread' })));
+  const threads = parseOption('threads', options.threads, wholeNumber.pipe(z.int().min(1).max(maximumThreads, { error: `at most ${maximumThreads}` })));
   const against = options.against.split(',').map((name) => parseOption('against', name, z.enum(opponents, { error: `choose from ${opponents.join(', ')}` })));
   const steps = options.steps === undefined ? defaultSteps : parseOption('steps', options.steps, stepCount);
   const size = options.size === undefined ? undefined : parseOption('size', options.size, inputSide);
@@ -125,8 +127,14 @@ async function measure({ model, snn, ann, size }: Pair, steps: number, against: 
   const spiking: BenchCase = { ...common, network: 'snn', checkpoint: snn };
   const contestants: Contestant[] = [];
   try {
-    const { operations } = await openBackend({ preference: 'event', wasmPaths: undefined, eventKernels: () => readKernels(), avoid: [] });
-    for (const benchCase of cases) contestants.push(await networkContestant(benchCase, operations, { engine: 'this', backend: 'event', threads: 1 }, task));
+    // One thread always, so that what more of them gain is measured in the same run.
+    for (const count of threads > 1 ? [1, threads] : [1]) {
+      const { operations } = await openBackend({
+        ...{ preference: 'event', wasmPaths: undefined, eventKernels: () => readKernels(), avoid: [] },
+        eventThreads: nodeThreads(count),
+      });
+      for (const benchCase of cases) contestants.push(await networkContestant(benchCase, operations, { engine: 'this', backend: 'event', threads: count }, task));
+    }
     for (const name of against) {
       for (const benchCase of cases) contestants.push(await opponentContestants[name](benchCase, threads, task));
     }
