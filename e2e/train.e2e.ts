@@ -63,7 +63,7 @@ test('a run: the loss falls; paused, reloaded, resumed, it ends in a model that 
   // Loaded from the list at the top, it finds squares that it has never seen.
   await page.getByRole('button', { name: /Model$/ }).click();
   await page.getByRole('option', { name: /^squares \(yours\)/ }).click();
-  await expect(page.getByRole('button', { name: 'Load squares' })).toHaveText('Loaded');
+  await expect(page.getByRole('button', { name: 'Load squares', exact: true })).toHaveText('Loaded');
   await page.getByRole('button', { name: 'Detect', exact: true }).click();
   const unseen = await drawSquares(999);
   await dropFile(page, { name: 'squares.png', bytes: unseen.png });
