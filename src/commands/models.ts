@@ -8,7 +8,9 @@ import { underWay } from './work';
 /** A model that the site ships, as its list names it. */
 export const shippedModels = [
   { name: 'bccd', title: 'Blood cells (EMS-Res10, 256 px)', reads: 'pictures', slots: ['snn', 'ann'] },
+  { name: 'digits', title: 'Handwritten digits (EMS-Res10, 160 px)', reads: 'pictures', slots: ['snn'] },
   { name: 'nmnist-scenes', title: 'Digits from events (EMS-Res10, 128 px)', reads: 'events', slots: ['snn'] },
+  { name: 'digits-events', title: 'Digits from events, with an ANN twin (EMS-Res10, 128 px)', reads: 'events', slots: ['snn', 'ann'] },
 ] as const;
 
 export async function startEngine(): Promise<void> {
