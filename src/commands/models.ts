@@ -5,10 +5,13 @@ import { readKeptModel } from './keptModels';
 import { rerun, setRun } from './run';
 import { underWay } from './work';
 
+/** The model that reads handwritten digits. */
+export const digitsModel = { name: 'digits', title: 'Handwritten digits (EMS-Res10, 160 px)', reads: 'pictures', slots: ['snn'] } as const;
+
 /** A model that the site ships, as its list names it. */
 export const shippedModels = [
   { name: 'bccd', title: 'Blood cells (EMS-Res10, 256 px)', reads: 'pictures', slots: ['snn', 'ann'] },
-  { name: 'digits', title: 'Handwritten digits (EMS-Res10, 160 px)', reads: 'pictures', slots: ['snn'] },
+  digitsModel,
   { name: 'nmnist-scenes', title: 'Digits from events (EMS-Res10, 128 px)', reads: 'events', slots: ['snn'] },
   { name: 'digits-events', title: 'Digits from events, with an ANN twin (EMS-Res10, 128 px)', reads: 'events', slots: ['snn', 'ann'] },
 ] as const;
@@ -47,12 +50,8 @@ export async function chooseModelFor(reads: 'pictures' | 'events'): Promise<void
   if (fitting) await loadShippedModel(fitting.name);
 }
 
-/** The model that reads handwritten digits, as far as the site ships one. */
-export const digitsModel = shippedModels.find(({ name }: { name: string }) => name === 'digits');
-
 /** A shipped model for something else makes way for the one that reads digits; what a person loaded stays. */
 export async function chooseModelForDigits(): Promise<void> {
-  if (!digitsModel) return chooseModelFor('pictures');
   const { models } = usePlayground.getState();
   if (models.snn?.name === digitsModel.name) return;
   if (!models.snn || shippedModels.some(({ name }) => name === models.snn?.name)) await loadShippedModel(digitsModel.name);
