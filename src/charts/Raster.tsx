@@ -6,7 +6,7 @@ import type { LayerTrace } from '../base/trace';
 import { AxisGroup } from './AxisGroup';
 import { formatCount, formatRate } from './format';
 import { clampIndex, neuronPlace } from './layerViews';
-import { rampEntry, rampTable, readInk, type Theme } from './palette';
+import { rampColour, rampEntry, rampTable, readInk, type Theme } from './palette';
 import { moveInList, type Point } from './placement';
 import {
   bandRates,
@@ -282,6 +282,7 @@ function SpikeRaster({ trace, windows, order, hideSilent, step: wantedStep, hove
         )}
         {rows.length === 0 && <p className="chart-empty">No neuron of this layer fired.</p>}
       </div>
+      <RasterKey theme={theme} isShared={shown > bands} order={order} />
       <output className="chart-readout">
         {pointed === undefined ? 'Drag over rows or steps to zoom' : describeNeuron(trace, source, pointed)}
       </output>
@@ -294,6 +295,40 @@ function SpikeRaster({ trace, windows, order, hideSilent, step: wantedStep, hove
       />
     </div>
   );
+}
+
+const orderNames: Record<RasterOrder, string> = {
+  rate: 'rows: neurons, most spikes first',
+  place: 'rows: neurons, by row, column and channel',
+  channel: 'rows: neurons, channel after channel',
+};
+
+/** What the colours and the rows mean. */
+function RasterKey({ theme, isShared, order }: { theme: Theme; isShared: boolean; order: RasterOrder }) {
+  const swatches: readonly [rates: readonly number[], text: string][] = [
+    [[0], 'no spike'],
+    isShared ? [[0.001, 0.1, 0.4, 1], 'few to all of a line’s neurons spike'] : [[1], 'spike'],
+  ];
+  return (
+    <div className="chart-key">
+      {swatches.map(([rates, text]) => (
+        <span key={text}>
+          <svg width={12 * rates.length} height="12" aria-hidden="true">
+            {rates.map((rate, at) => (
+              <rect key={rate} x={12 * at + 0.5} y="0.5" width={at < rates.length - 1 ? 12 : 11} height="11" fill={rampColour('sequential', theme, rampPositionOf(rate))} className="chart-swatch" />
+            ))}
+          </svg>
+          {text}
+        </span>
+      ))}
+      <span>{orderNames[order]}</span>
+    </div>
+  );
+}
+
+/** One spike among a thousand rows of a pixel must still be seen, hence the root and the offset. */
+function rampPositionOf(rate: number): number {
+  return rate === 0 ? 0 : 0.25 + 0.5 * Math.sqrt(rate);
 }
 
 function clampTo(value: number, limit: number): number {
@@ -365,8 +400,7 @@ function drawBands(
   const table = rampTable('sequential', theme);
   const pixels = new Uint8ClampedArray(rates.length * 4);
   rates.forEach((rate, at) => {
-    // One spike among a thousand rows of a pixel must still be seen, hence the root and the offset.
-    const entry = rate === 0 ? 0 : rampEntry(0.25 + 0.5 * Math.sqrt(rate)) * 3;
+    const entry = rampEntry(rampPositionOf(rate)) * 3;
     pixels.set([table[entry] ?? 0, table[entry + 1] ?? 0, table[entry + 2] ?? 0, onlySpikes && rate === 0 ? 0 : 255], at * 4);
   });
   const picture = new OffscreenCanvas(steps, bands);
