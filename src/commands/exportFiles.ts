@@ -235,7 +235,7 @@ export function saveExplanation(): void {
     [undefined, undefined, 'biases', ...steps.flatMap(() => [undefined, undefined]), result.biases],
     [undefined, undefined, 'explained sum', ...steps.flatMap(() => [undefined, undefined]), result.explained],
   ];
-  const of = (name: string): string[] => steps.map((step) => `${name}, step ${step}`);
+  const of = (name: string): string[] => steps.map((step) => `${name} step ${step}`);
   saveFile(csvFile(['layer', 'row', 'label', ...of('gradient x spike'), ...of('magnitude'), ...of('direct')], [...rows, ...others]), `${stem()}-explanation.csv`);
 }
 

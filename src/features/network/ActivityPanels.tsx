@@ -34,6 +34,7 @@ export function RasterPanel() {
     >
       {trace && trace.trace.emits === 'spikes' ? (
         <Raster
+          key={trace.layer.index}
           trace={trace.trace}
           step={step}
           order={order}
