@@ -231,7 +231,7 @@ export function saveExplanation(): void {
     ...direct,
   ]);
   const others = [
-    [undefined, undefined, 'input, directly', ...steps.flatMap(() => [undefined, undefined]), result.directInput],
+    [undefined, undefined, 'input directly', ...steps.flatMap(() => [undefined, undefined]), result.directInput],
     [undefined, undefined, 'biases', ...steps.flatMap(() => [undefined, undefined]), result.biases],
     [undefined, undefined, 'explained sum', ...steps.flatMap(() => [undefined, undefined]), result.explained],
   ];

@@ -189,7 +189,7 @@ function PictureMap({ explanation, source, result }: { explanation: Explanation;
           <EventPicture title="Explained box" sensor={source.size} pixels={source.view.pixels} boxes={boxes} {...shared} />
         )}
       </div>
-      <LegendScale domain={domain} theme={theme} title="Gradient × input, all colours and steps" centreName="none" />
+      <LegendScale domain={domain} theme={theme} title="Gradient × input, all colours and steps" centreName="no part" />
     </div>
   );
 }
