@@ -331,7 +331,7 @@ test('the raster runs on over the windows of a recording', async ({ page }) => {
   await page.mouse.down();
   await page.mouse.move(plot.x + plot.width * 0.6, plot.y + plot.height / 2, { steps: 4 });
   await page.mouse.up();
-  await expect(canvas).toHaveAttribute('aria-label', /Rows 1 to [\d,]+ of/);
+  await expect(canvas).toHaveAttribute('aria-label', /Rows (?!1 to)[\d,]+ to [\d,]+ of/);
   await expect(raster(page).getByRole('button', { name: 'All' })).toBeEnabled();
   await raster(page).getByRole('button', { name: 'All' }).click();
   await page.getByRole('button', { name: / Layer$/ }).click();
