@@ -56,7 +56,7 @@ for (const theme of ['light', 'dark'] as const) {
       await page.getByRole('button', { name: 'Trace back its spike' }).click();
       await expect(page.getByText('of the network’s input')).toBeVisible();
       for (const table of ['Strongest cells of this step', 'Table of the difference', 'Shares of every step', 'Spikes of every step']) await page.getByText(table).first().click();
-      await expect(page.getByRole('button', { name: 'Unmute block 6' })).toBeVisible();
+      await expect(page.getByTestId('attribution-table').getByRole('button', { name: 'Unmute block 6' })).toBeVisible();
       await expectWellMade(page, `${theme}-${name}-explain`);
     });
 
