@@ -117,7 +117,7 @@ test('everything can be reached with the tab key', async ({ page }) => {
       if (!element || element === document.body) return undefined;
       const named = element.getAttribute('aria-labelledby')?.split(' ').map((id) => document.getElementById(id)?.textContent).join(' ');
       const label = element instanceof HTMLInputElement ? element.labels?.[0]?.textContent : undefined;
-      return element.getAttribute('aria-label') ?? named ?? label ?? element.textContent ?? element.tagName;
+      return [named, element.getAttribute('aria-label'), label, element.textContent].filter((text) => text).join(' ');
     });
     if (name === undefined) continue;
     reached.add(name.trim());
