@@ -231,7 +231,7 @@ export const requestSchemas = {
   predictGradient: z.object({ kind: z.enum(stackKinds), settings: stackSettingsSchema }),
   /** The Jacobian of block number `place` (from 1) of a drawn stack. */
   measureSpectrum: z.object({ kind: z.enum(blockKinds), place: z.int().min(1).max(deepestStack), settings: stackSettingsSchema, seed: z.int().nonnegative() }),
-  /** A drawn smear as a PNG. */
+  /** A drawn smear as a PNG, and the cells that were drawn. */
   draw: z.object({ seed: z.int().nonnegative() }),
   /** Estimates of energy under a convention; nothing runs for them. */
   estimateEnergy: z.object({ runs: z.array(operationCountsSchema).max(1000), convention: energyConventionSchema }),
@@ -502,7 +502,7 @@ export interface ResponseOf {
   measureGradient: GradientProfile;
   predictGradient: GradientProfile;
   measureSpectrum: BlockSpectrum;
-  draw: Blob;
+  draw: { image: Blob; truth: readonly TruthBox[] };
   estimateEnergy: readonly EnergyBreakdown[];
   openDataset: DatasetSummary;
   evaluate: EvaluationState;

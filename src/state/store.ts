@@ -80,6 +80,8 @@ export interface PictureSource extends SourceBase {
   kind: 'picture';
   image: Blob;
   bitmap: ImageBitmap;
+  /** What is known to be on it: drawn by this program, or read from files of labels. Empty where nothing is known. */
+  truth: readonly TruthBox[];
 }
 
 /** A window of the recording that is open. */
@@ -206,11 +208,13 @@ export interface PlaygroundState {
     shownTheme: 'light' | 'dark';
     /** Pixel of the original picture under the pointer. */
     pixel: { x: number; y: number } | undefined;
-    /** Cell under the pointer, in the chosen layer. */
-    hoveredCell: { x: number; y: number } | undefined;
+    /** Cell under the pointer, in the chosen layer; a view of single neurons also knows the channel. */
+    hoveredCell: { x: number; y: number; channel?: number } | undefined;
     hoveredBox: { slot: Slot; index: number } | undefined;
     /** The box that is explained. */
     box: ChosenBox | undefined;
+    /** Whether a picture's boxes are compared with its labels; a recording's always are. */
+    labels: boolean;
     hidden: readonly PanelName[];
     dialog: 'help' | 'commands' | undefined;
     /** How the layer's maps combine its channels, or which one they show. */
@@ -273,6 +277,7 @@ export const usePlayground = create<PlaygroundState>()(() => ({
     hoveredCell: undefined,
     hoveredBox: undefined,
     box: undefined,
+    labels: false,
     hidden: [],
     dialog: undefined,
     channelView: 'neuron',
