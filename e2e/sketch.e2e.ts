@@ -29,6 +29,8 @@ async function drawLine(page: Page, pad: Locator, y: number): Promise<void> {
 
 /** Draws a digit with the mouse: `x` and `y` are its middle as shares of the pad, `height` its height. */
 async function drawDigit(page: Page, pad: Locator, digit: number, { x, y, height }: { x: number; y: number; height: number }): Promise<void> {
+  // All of it above the bar at the bottom.
+  await pad.evaluate((element) => element.scrollIntoView({ block: 'center' }));
   const area = await pad.boundingBox();
   if (!area) throw new Error('The pad is not shown.');
   const scale = (area.height * height) / 1.4;
