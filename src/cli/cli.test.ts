@@ -164,7 +164,7 @@ describe('what goes wrong', () => {
     ['no weights', ['detect', '--input', 'a.png'], 2, /--weights/],
     ['too many steps', ['detect', '--weights', 'bccd', '--input', 'a.png', '--steps', '17'], 2, /--steps is 17/],
     ['a size that is no multiple of 32', ['detect', '--weights', 'bccd', '--input', 'a.png', '--size', '100'], 2, /multiple of 32/],
-    ['an engine that the bench lacks', ['bench', '--against', 'onnxruntime-web'], 2, /onnxruntime-web yet/],
+    ['an engine that the bench lacks', ['bench', '--against', 'tensorrt'], 2, /--against is tensorrt: choose from tfjs/],
     ['more threads than the bench has', ['bench', '--threads', '2'], 2, /one thread/],
     ['a picture that is not there', ['detect', '--weights', 'bccd', '--input', 'nowhere.png'], 1, /nowhere\.png cannot be read.*\[input\/unreadable\]/s],
     ['a format that cannot be written', ['convert', 'a.pt', 'a.h5'], 2, /\.pt, \.safetensors or \.onnx/],
@@ -186,31 +186,45 @@ describe('what goes wrong', () => {
 });
 
 describe('bench', () => {
-  it('compares what the engines compute before it times them', { timeout: 120_000 }, async () => {
-    expect(await main(['bench', '--size', '64', '--steps', '2', '--json'])).toBe(0);
-    const { rows, rates } = z
+  it('compares what the engines compute before it times them', { timeout: 300_000 }, async () => {
+    expect(await main(['bench', '--weights', 'bccd', '--size', '64', '--steps', '2', '--json'])).toBe(0);
+    const spread = z.object({ medianMs: z.number(), minMs: z.number(), maxMs: z.number(), runs: z.int().positive() });
+    const { rows, details } = z
       .object({
         machine: z.object({ cpu: z.string(), cores: z.int() }),
         rows: z.array(
-          z.object({
+          spread.extend({
             network: z.enum(['snn', 'ann']),
             engine: z.string(),
             backend: z.string(),
             threads: z.literal(1),
-            medianMs: z.number(),
-            minMs: z.number(),
-            maxMs: z.number(),
-            runs: z.int().positive(),
             maxOutputDifference: z.number().max(1e-3),
             firingRate: z.number().nullable(),
           }),
         ),
-        rates: z.array(z.object({ threshold: z.number(), firingRate: z.number() })),
+        details: z.array(
+          z.object({
+            costs: z.object({
+              rates: z.array(z.object({ threshold: z.number(), firingRate: z.number(), run: spread, spikingLayers: spread })),
+              stepsFit: z.object({ slope: z.number(), intercept: z.number(), explained: z.number() }),
+              sizesFit: z.object({ slope: z.number(), intercept: z.number(), explained: z.number() }),
+              layers: z.array(z.object({ name: z.string(), reads: z.enum(['spikes', 'values']), operations: z.int().positive() })),
+            }),
+            memory: z.object({ peakBytes: z.int().positive(), weightBytes: z.int().positive(), twoLargestLayersBytes: z.int().positive() }),
+          }),
+        ),
       })
       .parse(JSON.parse(written(output)));
-    expect(rows.map(({ network, backend }) => `${network} ${backend}`)).toEqual(['snn event', 'ann event', 'snn wasm', 'ann wasm']);
-    expect(rows[0]?.firingRate).toBeCloseTo(rows[2]?.firingRate ?? NaN, 6);
-    const falling = rates.map(({ firingRate }) => firingRate);
+    expect(rows.map(({ network, engine, backend }) => `${network} ${engine} ${backend}`)).toEqual(
+      ['this event', 'tfjs wasm', 'onnxruntime-web wasm', 'onnxruntime-node cpu'].flatMap((name) => [`snn ${name}`, `ann ${name}`]),
+    );
+    const rates = new Set(rows.filter(({ network }) => network === 'snn').map(({ firingRate }) => firingRate));
+    expect(rates.size).toBe(1);
+    const [detail] = details;
+    const falling = detail?.costs.rates.map(({ firingRate }) => firingRate) ?? [];
+    expect(falling.length).toBeGreaterThan(3);
     expect(falling).toEqual(falling.toSorted((a, b) => b - a));
+    // One layer for each convolution of the network, all of them heard of.
+    expect(detail?.costs.layers.filter(({ reads }) => reads === 'spikes').length).toBeGreaterThan(15);
   });
 });
