@@ -6,7 +6,7 @@ import { join, resolve, sep } from 'node:path';
 import react from '@vitejs/plugin-react';
 import { defineConfig, type Plugin } from 'vite';
 import { VitePWA } from 'vite-plugin-pwa';
-import { kernelsFile } from './src/cli/kernels.ts';
+import { kernelsFile, type KernelProgram } from './src/cli/kernels.ts';
 
 const rootFolder = import.meta.dirname;
 const modelsFolder = join(rootFolder, 'models');
@@ -108,13 +108,15 @@ function models(): Plugin {
   };
 }
 
-/** Compiles the kernels of the CPU engine where `event/kernelsFile.ts` asks for their address. */
+/** Compiles the kernels of the CPU engine where `event/kernelsFile.ts` asks for their addresses. */
 function kernels(): Plugin {
+  const programs: Record<string, KernelProgram> = { './kernels.wasm?url': 'index', './trainingKernels.wasm?url': 'training' };
   return {
     name: 'kernels',
     enforce: 'pre',
     async resolveId(source) {
-      return source === './kernels.wasm?url' ? `${await kernelsFile('index')}?url` : undefined;
+      const program = programs[source];
+      return program && `${await kernelsFile(program)}?url`;
     },
   };
 }

@@ -41,6 +41,18 @@ for (const theme of ['light', 'dark'] as const) {
       await expect(page.getByRole('button', { name: /^Step 5/ }).first()).toBeVisible();
       await expectWellMade(page, `${theme}-${name}-recording`);
     });
+
+    test(`the same on the Learn page: ${theme}, ${name}`, async ({ page }) => {
+      await page.setViewportSize(viewport);
+      await page.emulateMedia({ colorScheme: theme });
+      await page.goto('/');
+      await page.getByRole('button', { name: 'Learn', exact: true }).click();
+      await expect(page.getByTestId('gradient-summary')).toBeVisible();
+      await expect(page.getByTestId('block-isometry')).toBeVisible();
+      for (const table of ['every step', 'gradients by depth', 'singular values']) await page.getByText(`Table of ${table}`).click();
+      await page.getByText('What is measured, and what the theory is').click();
+      await expectWellMade(page, `${theme}-${name}-learn`);
+    });
   }
 }
 

@@ -19,6 +19,8 @@ import { pages } from './pages';
 
 const HelpDialog = lazy(() => import('./HelpDialog'));
 const CommandPalette = lazy(() => import('./CommandPalette'));
+const ComparePanel = lazy(() => import('../features/compare/ComparePanel').then(({ ComparePanel: panel }) => ({ default: panel })));
+const EnergyPanel = lazy(() => import('../features/energy/EnergyPanel').then(({ EnergyPanel: panel }) => ({ default: panel })));
 
 /** The shell: what stays while pages change. */
 export function App() {
@@ -73,6 +75,10 @@ function DetectPage() {
               <RatesPanel />
             </Shown>
           </div>
+          <Suspense>
+            <ComparePanel />
+            <EnergyPanel />
+          </Suspense>
         </div>
         <div className="detect-right">
           <Shown name="inspector">

@@ -1,4 +1,4 @@
-import type { ComponentType } from 'react';
+import { lazy, type ComponentType } from 'react';
 import type { PageName } from '../state/store';
 
 /** A page beside Detect, loaded when it is first opened: `lazy(() => import('../features/…'))`. */
@@ -9,7 +9,7 @@ export interface OtherPage {
 }
 
 /** In the order in which the top bar names them, after Detect. */
-export const pages: readonly OtherPage[] = [];
+export const pages: readonly OtherPage[] = [{ name: 'learn', title: 'Learn', Page: lazy(() => import('../features/learn/LearnPage')) }];
 
 /** All that the top bar names. */
 export const allPages: readonly { name: PageName; title: string }[] = [{ name: 'detect', title: 'Detect' }, ...pages];

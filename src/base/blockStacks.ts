@@ -44,9 +44,12 @@ export function stemOf(kind: BlockKind): readonly BlockUnit[] {
   return kind === 'sew' ? [neuron] : [];
 }
 
+/** Blocks of the deepest stack that is measured. */
+export const deepestStack = 64;
+
 export const stackSettingsSchema = z.object({
   /** Blocks. */
-  depth: z.int().min(1).max(64),
+  depth: z.int().min(1).max(deepestStack),
   /** Neurons of a layer. */
   width: z.int().min(4).max(64),
   steps: z.int().min(1).max(8),

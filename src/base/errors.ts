@@ -38,11 +38,18 @@ export const errorCodes = [
   'train/invalid-settings',
   'train/no-data',
   'train/unreadable-run',
+  'train/diverged',
+  'train/already-running',
+  // what the site keeps on the machine
+  'storage/unavailable',
+  'storage/full',
   // getting things
   'fetch/offline',
   'fetch/failed',
   // engine
   'engine/no-model',
+  'engine/no-dataset',
+  'engine/no-evaluation',
   'engine/crashed',
 ] as const;
 

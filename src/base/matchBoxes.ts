@@ -1,5 +1,12 @@
 import { intersectionOverUnion, type Box, type Detection } from './geometry';
 
+/** What detections are compared with: labels, or another network's boxes. */
+export interface TruthLike {
+  box: Box;
+  class: number | undefined;
+  name: string | undefined;
+}
+
 /** A detection or a true box after both were compared. */
 export interface MatchedBoxes {
   /** For each detection, whether it found a true box. */
@@ -14,7 +21,7 @@ export interface MatchedBoxes {
  */
 export function matchBoxes(
   detections: readonly Detection[],
-  truth: readonly { box: Box; class: number | undefined; name: string | undefined }[],
+  truth: readonly TruthLike[],
   iou = 0.5,
 ): MatchedBoxes {
   const taken = new Set<number>();

@@ -1,7 +1,7 @@
 import { useMemo, useRef, useState, type KeyboardEvent } from 'react';
 import { axisTop, max, mean, scaleLinear } from 'd3';
 import { AxisGroup } from './AxisGroup';
-import { formatRate } from './format';
+import { formatRate, shorten } from './format';
 import { clampIndex } from './layerViews';
 import { LegendScale } from './LegendScale';
 import { inkOnRamp, rampColour, type Theme } from './palette';
@@ -179,8 +179,4 @@ export function RateBars({ layers, step: wantedStep, selected, onSelectLayer, th
       />
     </div>
   );
-}
-
-function shorten(text: string, characters: number): string {
-  return text.length > characters ? `${text.slice(0, Math.max(characters - 1, 1))}…` : text;
 }

@@ -15,6 +15,12 @@ describe('course of a membrane', () => {
     expect(membraneCourse({ membrane: [0.7], emitted: [1] }, 'spikes')).toMatchObject({ charges: [], resets: [{ to: { step: 0, potential: 0 } }] });
   });
 
+  it('shows what another reset leaves', () => {
+    const { charges, resets } = membraneCourse({ membrane: [0.7, 0.3], emitted: [1, 0] }, 'spikes', (potential) => potential - 0.5);
+    expect(resets[0]?.to.potential).toBeCloseTo(0.2, 12);
+    expect(charges[0]?.from.potential).toBeCloseTo(0.2, 12);
+  });
+
   it('has no resets where neurons emit values', () => {
     expect(membraneCourse({ membrane: [0.7, 0.2], emitted: [0.5, 0.1] }, 'values').resets).toEqual([]);
   });

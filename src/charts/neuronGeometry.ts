@@ -11,21 +11,26 @@ export interface Stretch {
 export interface MembraneCourse {
   /** From what a step left over to the next step's potential. */
   charges: Stretch[];
-  /** After a spike: from the potential straight to 0. */
+  /** After a spike: from the potential straight to what the reset leaves. */
   resets: Stretch[];
 }
 
 /**
- * The hard reset of the LIF neuron drawn out: a potential that spiked falls to 0 before the next step adds its input
- * (specification, section 2). A neuron that emits values has no reset to show.
+ * The reset of the LIF neuron drawn out: a potential that spiked falls, with the hard reset to 0, before the next step adds its
+ * input (specification, section 2). A neuron that emits values has no reset to show.
+ * @param afterSpike what the reset leaves of a potential
  */
-export function membraneCourse({ membrane, emitted }: NeuronSeries, emits: 'spikes' | 'values'): MembraneCourse {
+export function membraneCourse(
+  { membrane, emitted }: NeuronSeries,
+  emits: 'spikes' | 'values',
+  afterSpike: (potential: number) => number = () => 0,
+): MembraneCourse {
   const charges: Stretch[] = [];
   const resets: Stretch[] = [];
   membrane.forEach((potential, step) => {
     const here = { step, potential };
     const spiked = emits === 'spikes' && emitted[step] !== 0;
-    const left = spiked ? { step, potential: 0 } : here;
+    const left = spiked ? { step, potential: afterSpike(potential) } : here;
     if (spiked) resets.push({ from: here, to: left });
     const next = membrane[step + 1];
     if (next !== undefined) charges.push({ from: left, to: { step: step + 1, potential: next } });

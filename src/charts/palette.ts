@@ -131,6 +131,19 @@ export function spikeColour(theme: Theme): string {
   return spikeColours[theme];
 }
 
+/** The networks that are compared, the same wherever they are. */
+export type NetworkName = 'snn' | 'ann' | 'converted';
+
+const networkColours: Record<NetworkName, Record<Theme, string>> = {
+  snn: spikeColours,
+  converted: { light: '#0069a8', dark: '#5cc0f5' },
+  ann: { light: '#5b6470', dark: '#c3cad6' },
+};
+
+export function networkColour(theme: Theme, network: NetworkName): string {
+  return networkColours[network][theme];
+}
+
 /** The page's neutral colours, for canvases. */
 export interface Ink {
   text: string;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { boxText, describeBoxes } from './boxText';
-import { formatCount, formatExact, formatRate, formatShort } from './format';
+import { formatCount, formatExact, formatRate, formatShare, formatShort } from './format';
 
 describe('numbers', () => {
   it('are written the same way everywhere', () => {
@@ -8,6 +8,10 @@ describe('numbers', () => {
     expect(formatExact(-0.25)).toBe('−0.2500');
     expect(formatShort(0.5)).toBe('0.5');
     expect(formatShort(-1.2345)).toBe('−1.23');
+  });
+
+  it('stay readable over many orders of magnitude', () => {
+    expect([2.1876, 0.0465, 1510, 1.34e18, 1.72e-12, 0, undefined].map(formatShare)).toEqual(['2.19', '0.0465', '1,510', '1.34e+18', '1.72e-12', '0', '–']);
   });
 
   it('keep small rates apart from none', () => {

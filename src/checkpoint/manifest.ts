@@ -81,11 +81,15 @@ export function parseManifest(text: string): Manifest {
   }
 }
 
+/** In hexadecimal digits. */
+export async function sha256Of(blob: Blob): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', await blob.arrayBuffer()));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
 /** @throws AppError `checkpoint/hash-mismatch` */
 export async function verifySha256(blob: Blob, expected: string): Promise<void> {
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', await blob.arrayBuffer()));
-  const actual = Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
-  if (actual === expected) return;
+  if ((await sha256Of(blob)) === expected) return;
   throw new AppError(
     'checkpoint/hash-mismatch',
     'The model’s file is not the one that its manifest names: its checksum differs.',

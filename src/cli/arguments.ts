@@ -1,4 +1,5 @@
 import { z } from '../base/schema';
+import { maximumConvertedSteps } from '../base/conversionOptions';
 import { AppError } from '../base/errors';
 import { maximumSteps } from '../network/network';
 
@@ -17,6 +18,7 @@ export const mode = z.enum(['snn', 'ann']);
 export const seed = wholeNumber.pipe(z.int().nonnegative());
 
 export const stepCount = wholeNumber.pipe(z.int().min(1).max(maximumSteps));
+export const convertedStepCount = wholeNumber.pipe(z.int().min(1).max(maximumConvertedSteps));
 
 /** Side of the network's square input, in pixels. */
 export const inputSide = wholeNumber.pipe(

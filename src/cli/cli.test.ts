@@ -1,11 +1,12 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-web';
 import sharp from 'sharp';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi, type MockInstance } from 'vitest';
 import { goldenCases } from '../../e2e/golden';
-import { intersectionOverUnion, type Box } from '../base/geometry';
+import { intersectionOverUnion, type Box, type Detection } from '../base/geometry';
+import { matchBoxes } from '../base/matchBoxes';
 import { quietTask } from '../base/progress';
 import { z } from '../base/schema';
 import { openCheckpoint } from '../checkpoint/open';
@@ -48,6 +49,8 @@ async function detect(...options: string[]): Promise<z.infer<typeof contract>> {
   expect(await main(['detect', ...options, '--json'])).toBe(0);
   return contract.parse(JSON.parse(written(output)));
 }
+
+const asDetection = (found: z.infer<typeof contract>['detections'][number]): Detection => ({ ...found, box: found.box as unknown as Box });
 
 const pictureCases = goldenCases().filter(({ name }) => !name.startsWith('steps-'));
 
@@ -140,6 +143,61 @@ describe('convert', () => {
       compared++;
     }
     expect(compared).toBeGreaterThan(100);
+  });
+
+  it('makes a spiking network of the ANN twin, which detect runs over any number of steps', { timeout: 180_000 }, async () => {
+    const twin = resolve('models/bccd/ann.safetensors');
+    const picture = resolve('public/gallery/smear-2.jpg');
+    const asPyTorch = join(folder, 'twin.pt');
+    expect(await main(['convert', twin, asPyTorch])).toBe(0);
+    const ann = async (): Promise<z.infer<typeof contract>> => {
+      output.mockClear();
+      return detect('--weights', twin, '--mode', 'ann', '--input', picture, '--size', '256');
+    };
+    for (const [input, out] of [
+      [twin, 'converted.safetensors'],
+      [asPyTorch, 'converted.pt'],
+    ] as const) {
+      const converted = join(folder, out);
+      expect(await main(['convert', input, converted, '--ann-to-snn', '--size', '256', '--calibrate', picture, '--burst', '5', '--percentile', '99.9'])).toBe(0);
+      output.mockClear();
+      const result = await detect('--weights', converted, '--mode', 'snn', '--steps', '128', '--input', picture, '--size', '256');
+      expect(result).toMatchObject({ model: out, steps: 128, energy: { convention: expect.stringContaining('45 nm FP32') } });
+      expect(result.firingRates).toHaveLength(21);
+      expect(result.energy.snnPj).toBeGreaterThan(0);
+      const { found, missed } = matchBoxes(result.detections.map(asDetection), (await ann()).detections.map(asDetection));
+      expect(missed.length).toBeLessThanOrEqual(1);
+      expect(found.filter((hit) => !hit).length).toBeLessThanOrEqual(1);
+    }
+
+    // From one format to the other it stays what it is.
+    const again = join(folder, 'again.safetensors');
+    expect(await main(['convert', join(folder, 'converted.pt'), again])).toBe(0);
+    output.mockClear();
+    const raw = join(folder, 'converted-raw.safetensors');
+    expect(await detect('--weights', again, '--steps', '20', '--input', picture, '--size', '256', '--raw', raw)).toMatchObject({ steps: 20 });
+    expect([...(await openCheckpoint(await openFile(raw), quietTask)).tensors.keys()]).toEqual(['input', 'raw.0', 'raw.1', 'pred']);
+  });
+
+  it('refuses to convert what is no ANN twin, and options that mean nothing', async () => {
+    const snn = resolve('models/bccd/snn.safetensors');
+    const twin = resolve('models/bccd/ann.safetensors');
+    const out = join(folder, 'refused.safetensors');
+    const withoutPictures = mkdtempSync(join(folder, 'empty-'));
+    for (const [args, code] of [
+      [['convert', snn, out, '--ann-to-snn'], 2],
+      [['convert', twin, out, '--ann-to-snn', '--percentile', '0'], 2],
+      [['convert', twin, out, '--ann-to-snn', '--burst', '99'], 2],
+      [['convert', twin, out, '--ann-to-snn', '--mode', 'ann'], 2],
+      [['convert', twin, out, '--burst', '2'], 2],
+      [['convert', twin, join(folder, 'refused.onnx'), '--ann-to-snn'], 2],
+      [['convert', twin, out, '--ann-to-snn', '--calibrate', withoutPictures], 2],
+      [['convert', twin, out, '--ann-to-snn', '--calibrate', join(folder, 'nothing.png')], 1],
+      [['detect', '--weights', 'bccd', '--steps', '17', '--input', resolve('public/gallery/smear-1.jpg')], 2],
+    ] as const) {
+      expect(await main([...args]), args.join(' ')).toBe(code);
+    }
+    expect(existsSync(out)).toBe(false);
   });
 
   it('writes a network that other runtimes run', async () => {

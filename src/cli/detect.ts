@@ -9,7 +9,7 @@ import { Session } from '../engine/session';
 import { isRecording } from '../input/events/open';
 import { trainedNeuron } from '../network/network';
 import { openBackend } from '../tensor/backend';
-import { inputSide, mode as modeSchema, number, parseOption, share, stepCount } from './arguments';
+import { convertedStepCount, inputSide, mode as modeSchema, number, parseOption, share, stepCount } from './arguments';
 import { eventsPicture, writeDrawing } from './draw';
 import { writeRaw } from './raw';
 import { readKernels } from './kernels';
@@ -46,7 +46,7 @@ export async function detectCommand(args: string[]): Promise<void> {
   const confidence = parseOption('conf', options.conf, share);
   const iou = parseOption('iou', options.iou, share);
   const preference = parseOption('backend', options.backend, z.enum(['auto', 'event', 'wasm', 'reference']));
-  const stepsAsked = options.steps === undefined ? undefined : parseOption('steps', options.steps, stepCount);
+  const stepsAsked = options.steps === undefined ? undefined : parseOption('steps', options.steps, convertedStepCount);
   const inputSize = options.size === undefined ? ('native' as const) : parseOption('size', options.size, inputSide);
 
   const fromUs = options.from === undefined ? undefined : parseOption('from', options.from, number);
@@ -54,12 +54,14 @@ export async function detectCommand(args: string[]): Promise<void> {
   const representation = parseOption('representation', options.representation, z.enum(representations));
 
   const task = terminalTask();
-  const file = { name: basename(input), blob: await openFile(input) };
   const source = await modelSource(weights);
   const backend = await openBackend({ preference, wasmPaths: undefined, eventKernels: () => readKernels(), avoid: [] });
   const session = new Session(backend, nodeSurroundings);
   const model = await session.load({ slot: modeAsked, source }, task);
   const slot = model.mode;
+  // Only a converted network takes more steps than it would have been trained with, and only its file says that it is one.
+  if (options.steps !== undefined && slot !== 'converted') parseOption('steps', options.steps, stepCount);
+  const file = { name: basename(input), blob: await openFile(input) };
   const frame = (await isRecording(file))
     ? await eventsFrame(session, file, { fromUs, windowUs, representation }, task)
     : pictureFrame(file.blob, fromUs ?? windowUs);
@@ -123,6 +125,8 @@ function jsonOf(result: DetectionResult): unknown {
   };
 }
 
+const networkNames: Record<DetectionResult['mode'], string> = { snn: 'SNN', ann: 'ANN', converted: 'converted SNN' };
+
 function table(result: DetectionResult): string {
   const { energy, timing } = result;
   const detections = finalDetections(result);
@@ -131,7 +135,7 @@ function table(result: DetectionResult): string {
   );
   const microjoules = (pj: number | null): string => (pj === null ? 'not measured' : `${(pj / 1e6).toFixed(1)} µJ`);
   return [
-    `${result.model}, ${result.mode.toUpperCase()}${result.mode === 'snn' ? ` over ${result.steps} steps` : ''}, ${result.backend.label}; picture ${result.picture.width} x ${result.picture.height}, input ${result.input.width} x ${result.input.height}`,
+    `${result.model}, ${networkNames[result.mode]}${result.mode === 'ann' ? '' : ` over ${result.steps} steps`}, ${result.backend.label}; picture ${result.picture.width} x ${result.picture.height}, input ${result.input.width} x ${result.input.height}`,
     'score       x1       y1       x2       y2  class',
     ...lines,
     `${detections.length} boxes`,

@@ -5,7 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { z } from '../base/schema';
 import { detectionResultSchema } from '../engine/protocol';
 import { drawSmear } from '../input/frames/smear';
-import { computeExample, galleryFolder, galleryRecording, galleryScenes, gallerySeeds } from './gallery';
+import { unpackDigits } from '../input/frames/mnist';
+import { chosenDigits, computeExample, digitsFile, galleryFolder, galleryRecording, galleryScenes, gallerySeeds } from './gallery';
 
 describe('the gallery', () => {
   it.each(gallerySeeds)('holds the picture that seed %i draws', async (seed) => {
@@ -34,6 +35,16 @@ describe('the gallery', () => {
       expect(Object.keys(storedTiming)).toEqual(Object.keys(timing));
       expect(JSON.parse(JSON.stringify(actual))).toEqual(expected);
     }
+  });
+
+  it('holds the digits to train with', async () => {
+    const [stored, chosen] = [await unpackDigits(new Uint8Array(readFileSync(digitsFile))), await chosenDigits()];
+    for (const part of ['training', 'validation'] as const) {
+      expect(stored[part].map(({ label }) => label)).toEqual(chosen[part].map(({ label }) => label));
+      const greys = [stored, chosen].map((pools) => Buffer.concat(pools[part].map(({ grey }) => grey)));
+      expect(greys[0]?.equals(greys[1] ?? Buffer.of())).toBe(true);
+    }
+    expect([stored.training.length, stored.validation.length]).toEqual([2000, 400]);
   });
 
   it('draws other pictures for other seeds, and the same for the same', () => {

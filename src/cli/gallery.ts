@@ -1,17 +1,19 @@
-/** `npm run gallery`: draws the gallery's pictures, films its scenes and computes what the page shows before its engine is ready. */
+/** `npm run gallery`: draws the gallery's pictures, films its scenes, packs the digits that the page trains with, and computes what the page shows before its engine is ready. */
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { Session } from '../engine/session';
 import type { SceneKind } from '../base/eventOptions';
 import { simulateScene } from '../input/events/scenes';
 import { openWriter } from '../input/events/write';
+import { packDigits, type DigitPools } from '../input/frames/mnist';
 import { drawSmear } from '../input/frames/smear';
 import { trainedNeuron } from '../network/network';
 import { openBackend } from '../tensor/backend';
 import { readKernels } from './kernels';
 import { projectFolder } from './site';
 import { nodeSurroundings, terminalTask } from './surroundings';
+import { readDigits } from './train';
 import type { DetectionResult } from '../engine/protocol';
 
 export const galleryFolder = join(projectFolder, 'public', 'gallery');
@@ -55,8 +57,17 @@ export async function galleryRecording(scene: SceneKind, seed: number): Promise<
   return { recording: Buffer.concat(parts), boxes: `${JSON.stringify(boxes)}\n` };
 }
 
+export const digitsFile = join(projectFolder, 'public', 'training', 'digits.bin');
+
+/** Some of MNIST's digits: enough to see a network learn, and small enough to come with the site. */
+export async function chosenDigits(): Promise<DigitPools> {
+  return { training: (await readDigits('train')).slice(0, 2000), validation: (await readDigits('t10k')).slice(0, 400) };
+}
+
 async function writeGallery(): Promise<void> {
   await mkdir(galleryFolder, { recursive: true });
+  await mkdir(dirname(digitsFile), { recursive: true });
+  await writeFile(digitsFile, await packDigits(await chosenDigits()));
   for (const { scene, seed } of galleryScenes) {
     const { recording, boxes } = await galleryRecording(scene, seed);
     await writeFile(join(galleryFolder, `${scene}-${seed}.raw`), recording);

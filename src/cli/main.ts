@@ -1,13 +1,16 @@
 import { AppError, asAppError } from '../base/errors';
+import { datasetFormats, datasetParts } from '../base/datasetOptions';
 import { representations, writableFormatIds } from '../base/eventOptions';
 import { benchCommand } from './bench';
 import { convertCommand } from './convert';
 import { detectCommand } from './detect';
+import { evaluateCommand } from './evaluate';
 import { eventsCommand } from './events';
 import { trainCommand } from './train';
 
 const commands: Record<string, (args: string[]) => Promise<void>> = {
   detect: detectCommand,
+  evaluate: evaluateCommand,
   events: eventsCommand,
   train: trainCommand,
   convert: convertCommand,
@@ -30,10 +33,17 @@ const usage = `Usage: npm run -s cli -- COMMAND ...
       share no recording.
   events bench [--megabytes 256] [--json]
       Writes large recordings and measures how fast they are read.
+  evaluate --weights W --data FOLDER [--format ${datasetFormats.join('|')}] [--part ${datasetParts.join('|')}] [--steps T]
+         [--size PX] [--mode snn|ann] [--limit N] [--json]
+      mAP by the released code's rule and by COCO's. FOLDER (or a zip) holds pictures or recordings with their labels.
   train --data FOLDER --out FOLDER [--config FILE] [--resume] [--mode snn|ann]
       Trains on a labelled set, or on what the configuration composes; writes states, a log and in the end the model.
   convert IN OUT [--mode snn|ann] [--half]
       Between .pt and .safetensors; --half stores 16-bit floats.
+  convert ANN OUT --ann-to-snn [--calibrate FILE|FOLDER]... [--normalisation channel|layer] [--percentile 99.99] [--burst 1]
+         [--size PX] [--half]
+      A spiking network without training: thresholds from the ANN twin's activations on calibration pictures (the
+      gallery's drawn smears unless some are named). detect runs it with --steps up to 1024.
   convert IN OUT.onnx [--mode snn|ann] [--steps 4] [--size PX] [--slices]
       The network itself for other runtimes, unrolled over the steps; of any size without --size. With --slices it reads
       one picture for each step, as recordings give, in place of one that stays.

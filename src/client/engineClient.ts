@@ -56,8 +56,8 @@ export class EngineClient {
   private readonly failures = new Map<BackendName, number>();
   private preference: BackendPreference = 'auto';
   private backend: BackendName | undefined;
-  /** What must be loaded again on a new worker. */
-  private readonly loaded = new Map<string, RequestPayload<'load'>>();
+  /** What must be loaded or converted again on a new worker, in this order. */
+  private readonly loaded = new Map<string, { kind: 'load' | 'convert'; payload: unknown }>();
   private ready: Promise<void> | undefined;
   private failedStarts = 0;
 
@@ -90,9 +90,9 @@ export class EngineClient {
   async request<K extends RequestKind>(kind: K, payload: RequestPayload<K>, task: Task = quietTask): Promise<ResponseOf[K]> {
     await this.ready;
     const value = await this.send(kind, payload, task, false);
-    if (kind === 'load') {
+    if (kind === 'load' || kind === 'convert') {
       const { mode } = value as ResponseOf['load'];
-      this.loaded.set(mode, payload as RequestPayload<'load'>);
+      this.loaded.set(mode, { kind, payload });
     } else if (kind === 'unload') {
       this.loaded.delete((payload as RequestPayload<'unload'>).slot);
     }
@@ -138,7 +138,7 @@ export class EngineClient {
     const choice = (await this.send('open', { preference, avoid }, quietTask, true)) as ResponseOf['open'];
     this.backend = choice.name;
     this.notify({ kind: 'backend', choice });
-    for (const load of this.loaded.values()) await this.send('load', load, quietTask, true);
+    for (const { kind, payload } of this.loaded.values()) await this.send(kind, payload, quietTask, true);
     this.failedStarts = 0;
   }
 

@@ -15,10 +15,12 @@ export type {
   TraceResult,
   TruthBox,
 } from '../engine/protocol';
-import type { ResponseOf } from '../engine/protocol';
+import type { DetectionResult, ResponseOf } from '../engine/protocol';
 
 export type { RequestPayload } from '../engine/protocol';
 
 export { detectionResultSchema } from '../engine/protocol';
 
 export type BackendChoice = ResponseOf['open'];
+export type EnergyBreakdown = ResponseOf['estimateEnergy'][number];
+export type OperationCounts = DetectionResult['operations'];

@@ -1,5 +1,5 @@
 import { engine } from '../state/engine';
-import { usePlayground, type BackendPreference, type ModelDescription, type ModelSource, type Slot } from '../state/store';
+import { usePlayground, type BackendPreference, type ModelDescription, type ModelSource } from '../state/store';
 import { rerun, setRun } from './run';
 import { underWay } from './work';
 
@@ -55,10 +55,11 @@ async function loadShippedModel(name: string): Promise<void> {
  * A checkpoint from a file. When another SNN takes the place of a shipped one, the twin in the other pane belongs to
  * a network that is gone, and goes too.
  */
-export async function loadCheckpointFile(slot: Slot, file: File): Promise<void> {
+export async function loadCheckpointFile(slot: 'snn' | 'ann', file: File): Promise<void> {
   const loaded = await load(slot, { kind: 'file', name: file.name, blob: file });
   if (!loaded) return;
   if (loaded.mode === 'snn') await dropForeignTwin();
+  if (loaded.mode === 'converted') usePlayground.setState(({ converted }) => ({ converted: { ...converted, isOn: true, points: [] } }));
   rerun();
 }
 
@@ -78,7 +79,7 @@ async function dropTwin(): Promise<void> {
 }
 
 /** Nothing changes on the page before the whole model is there. */
-async function load(slot: Slot, source: ModelSource): Promise<ModelDescription | undefined> {
+async function load(slot: 'snn' | 'ann', source: ModelSource): Promise<ModelDescription | undefined> {
   const label = `Loading the ${slot.toUpperCase()}`;
   const model = await underWay('load', label, (task) => engine.request('load', { slot, source }, task));
   if (model) usePlayground.setState(({ models }) => ({ models: { ...models, [model.mode]: model } }));

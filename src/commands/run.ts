@@ -33,6 +33,13 @@ export function rerun(): void {
   }, 0);
 }
 
+const followers = new Set<() => void>();
+
+/** Whatever else depends on the present source and settings: called when both networks have run. */
+export function afterRuns(follower: () => void): void {
+  followers.add(follower);
+}
+
 /** Runs the networks on the present source; the player waits for it. */
 export async function detectAll(): Promise<void> {
   const finished = await underWay('run', 'Running the networks', async (task) => {
@@ -50,6 +57,7 @@ export async function detectAll(): Promise<void> {
     return true;
   });
   if (!finished) return;
+  for (const follower of followers) follower();
   await readSlices();
   await traceChosenLayer();
 }

@@ -82,7 +82,10 @@ export function applyView({ page = 'detect', layer = firstLayer, neuron, step, b
   setView({ page, layer, neuron, box, hidden, step: Math.min(step ?? steps - 1, steps - 1) });
 }
 
-/** Brings the page to what a link or a settings file holds; what it does not name is as when the page is opened. */
+/**
+ * Brings the page to what a link or a settings file holds, after `applyView`; what it does not name is as when the page is
+ * opened. A page that a person goes to in the meantime stays.
+ */
 export async function applyShared(shared: SharedState): Promise<void> {
   const sample = findSample(shared.sample ?? firstView.sample);
   const fitting = shippedModels.find(({ reads }) => reads === sample?.reads)?.name ?? firstView.model;
@@ -101,7 +104,7 @@ export async function applyShared(shared: SharedState): Promise<void> {
     const { windowUs, representation, fit, withoutHotPixels, carryMembranes } = { ...gen1Window, ...defined(shared) };
     setRecordingSettings({ windowUs, representation, fit, withoutHotPixels, carryMembranes }, shared.fromUs);
   }
-  applyView({ ...shared, steps });
+  applyView({ ...shared, steps, page: usePlayground.getState().view.page });
   await detectAll();
   tellMissingLayer(shared);
 }
@@ -128,7 +131,11 @@ export function followAddress(): void {
     clearTimeout(timer);
     timer = setTimeout(writeAddress, 250);
   });
-  window.addEventListener('hashchange', () => void applyShared(readAddress()));
+  window.addEventListener('hashchange', () => {
+    const shared = readAddress();
+    applyView(shared);
+    void applyShared(shared);
+  });
   writeAddress();
 }
 
@@ -187,5 +194,8 @@ export async function openSettings(file: File): Promise<void> {
         'Take the line out of the file, or open it where it was saved; nothing was changed.',
       ),
     );
-  } else await applyShared(shared);
+  } else {
+    applyView(shared);
+    await applyShared(shared);
+  }
 }

@@ -2,6 +2,8 @@ import { z } from '../base/schema';
 import { drawnPictures, showPicture } from './sources';
 import { startEngine } from './models';
 import { applyShared, applyView, firstView, followAddress, readAddress } from './shared';
+import { startConverted } from './converted';
+import { startEnergy } from './energy';
 import { startTheme } from './theme';
 import { detectionResultSchema, usePlayground } from '../state/store';
 
@@ -10,6 +12,8 @@ const exampleSchema = z.object({ snn: detectionResultSchema, ann: detectionResul
 /** A picture with its precomputed boxes first, then the engine, which soon replaces them by its own; or what the address asks for. */
 export async function start(): Promise<void> {
   startTheme();
+  startConverted();
+  startEnergy();
   const shared = readAddress();
   applyView(shared);
   const engineReady = startEngine();
@@ -39,6 +43,7 @@ async function showExample(): Promise<void> {
     results: {
       snn: { sourceId: source.id, result: parsed.data.snn, precomputed: true },
       ann: { sourceId: source.id, result: parsed.data.ann, precomputed: true },
+      converted: undefined,
     },
   });
 }

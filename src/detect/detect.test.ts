@@ -38,6 +38,14 @@ describe('letterbox', () => {
     expect(red.slice(4, 8)).toEqual([0, 50, 150, 200]);
   });
 
+  it('rounds as OpenCV does (cv2.resize 4.14, INTER_LINEAR, of 7 x 5 random pixels)', () => {
+    const data = Uint8Array.from([207, 21, 45, 60, 46, 205, 222, 149, 10, 24, 85, 110, 159, 122, 67, 40, 177, 188, 8, 29, 115, 100, 227, 132, 107, 110, 170, 150, 44, 188, 193, 244, 201, 72, 81, 166, 166, 178, 222, 74, 240, 0, 19, 249, 241, 76, 35, 80, 11, 228, 169, 149, 62, 120, 48, 197, 121, 7, 65, 180, 133, 95, 64, 23, 155, 169, 133, 238, 237, 53, 155, 161, 63, 76, 124, 189, 74, 184, 167, 55, 99, 212, 215, 168, 1, 174, 57, 209, 233, 109, 244, 194, 83, 224, 98, 26, 151, 217, 168, 100, 230, 122, 98, 37, 54]);
+    const expected = [135, 81, 119, 183, 117, 78, 124, 112, 105, 49, 129, 123, 40, 169, 181, 28, 207, 163, 61, 180, 121, 86, 84, 108, 74, 193, 116, 179, 170, 103, 164, 159, 159, 131, 124, 100];
+    const size = { width: 4, height: 3 };
+    const values = letterbox({ width: 7, height: 5, data }, { input: size, scaled: size, left: 0, top: 0, original: { width: 7, height: 5 } });
+    expect(Array.from(values, (value) => Math.round(value * 255))).toEqual(expected);
+  });
+
   it('maps the whole scaled picture back to the whole original, whatever the sizes', () => {
     fc.assert(
       fc.property(side, side, side, side, (width, height, inputWidth, inputHeight) => {

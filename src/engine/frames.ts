@@ -14,8 +14,16 @@ export interface PreparedInput {
   placement: LetterboxPlacement;
 }
 
-/** A checkpoint without a manifest does not say what it was trained at: the released networks' size for pictures, and for Gen1. */
-const defaultInputSize = { picture: 640, events: 320 };
+/** For Gen1 (specification, section 8). */
+const defaultEventsSide = 320;
+/** The released networks, of six million parameters and more, were trained at the first, smaller ones mostly at the second. */
+const assumedSides = { large: 640, small: 256 };
+const smallestReleasedParameters = 6_000_000;
+
+/** Side of the square that pictures are letterboxed into: a checkpoint without a manifest does not say what it was trained at. */
+export function pictureSideOf({ inputSize, parameters }: ModelDescription): number {
+  return inputSize ?? (parameters < smallestReleasedParameters ? assumedSides.small : assumedSides.large);
+}
 
 /** Turns frames of every kind into the network's input. */
 export class Frames {
@@ -33,11 +41,11 @@ export class Frames {
   private async preparePicture(frame: PictureFrame, settings: RunSettings, model: ModelDescription, task: Task): Promise<PreparedInput> {
     const picture = await this.decode(frame);
     throwIfCancelled(task.signal);
-    const placement = placeInto(picture, inputSizeFor(picture, settings, model.inputSize ?? defaultInputSize.picture));
+    const placement = placeInto(picture, inputSizeFor(picture, settings, pictureSideOf(model)));
     return { values: letterbox(picture, placement), steps: 1, placement };
   }
 
-  /** The ANN twin has one pass, and so reads the whole window painted as one picture. */
+  /** The ANN twin has one pass, and so reads the whole window painted as one picture; so does the network converted from it. */
   private async prepareEvents(frame: EventsFrame, settings: RunSettings, model: ModelDescription, task: Task): Promise<PreparedInput> {
     const { fromUs, windowUs, representation } = frame;
     const { sensor, events } = await this.recordings.window(
@@ -45,8 +53,8 @@ export class Frames {
       { fromUs, toUs: fromUs + windowUs, withoutHotPixels: frame.withoutHotPixels },
       task,
     );
-    const painted = paintSteps(events, sensor, { fromUs, windowUs, steps: model.mode === 'ann' ? 1 : settings.steps, representation });
-    const input = inputSizeFor(sensor, settings, model.inputSize ?? defaultInputSize.events);
+    const painted = paintSteps(events, sensor, { fromUs, windowUs, steps: model.mode === 'snn' ? settings.steps : 1, representation });
+    const input = inputSizeFor(sensor, settings, model.inputSize ?? defaultEventsSide);
     const placement = frame.fit === 'stretch' ? stretchInto(sensor, input) : placeInto(sensor, input);
     const area = sensor.width * sensor.height * 3;
     const steps = painted.length / area;

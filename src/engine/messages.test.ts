@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { defaultStack } from '../base/blockStacks';
 import { ReferenceOperations } from '../tensor/reference';
 import type { Backend } from '../tensor/backend';
 import { MessageHandler } from './messages';
@@ -71,6 +72,24 @@ describe('messages to the engine', () => {
     release(new Blob(['no manifest']));
     expect(await answered(2)).toMatchObject({ type: 'error', error: { code: 'checkpoint/malformed' } });
     expect(await answered(3)).toMatchObject({ type: 'error', error: { code: 'cancelled' } });
+  });
+
+  it('measure gradients step by step, and a cancelled measurement ends', async () => {
+    const { handler, ask, open, answered } = setUp();
+    open();
+    const settings = { ...defaultStack, depth: 2, width: 4, samples: 8 };
+    ask(2, 'measureGradient', { kind: 'ems', settings, seed: 1 });
+    expect(await answered(2)).toMatchObject({ type: 'result', value: [expect.any(Number), expect.any(Number), 1] });
+    ask(3, 'predictGradient', { kind: 'sew', settings: { ...settings, depth: 1 } });
+    expect(await answered(3)).toMatchObject({ type: 'result', value: [expect.any(Number), 1] });
+    ask(4, 'measureSpectrum', { kind: 'ems-shape', place: 2, settings, seed: 1 });
+    expect(await answered(4)).toMatchObject({ type: 'result', value: { measured: { mean: expect.any(Number) } } });
+    ask(5, 'measureGradient', { kind: 'ems', settings: { ...settings, depth: 64 }, seed: 1 });
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    handler.receive({ type: 'cancel', id: 5 });
+    expect(await answered(5)).toMatchObject({ type: 'error', error: { code: 'cancelled' } });
+    ask(6, 'measureGradient', { kind: 'ems', settings: { ...settings, width: 1000 }, seed: 1 });
+    expect(await answered(6)).toMatchObject({ type: 'error' });
   });
 
   it('end with a word when the device is gone', async () => {

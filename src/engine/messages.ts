@@ -4,6 +4,8 @@ import { energyBreakdown } from '../energy/energy';
 import { isRecording } from '../input/events/open';
 import { readTruth } from '../base/truth';
 import { openBackend, type Backend, type BackendOptions } from '../tensor/backend';
+import { predictProfile } from '../train/laboratory/meanField';
+import { measureProfile, measureSpectrum } from '../train/laboratory/stacks';
 import {
   requestSchemas,
   toWorkerSchema,
@@ -77,6 +79,7 @@ export class MessageHandler {
       return backend.choice;
     },
     load: (payload, task) => this.opened().load(payload, task),
+    convert: (payload, task) => this.opened().convert(payload, task),
     unload: (payload) => this.opened().unload(payload),
     detect: (payload, task) => this.opened().detect(payload, task),
     trace: (payload, task) => this.opened().trace(payload, task),
@@ -90,8 +93,15 @@ export class MessageHandler {
     simulateFrame: (payload) => this.opened().recordings.simulateFrame(payload),
     simulateSketch: (payload) => this.opened().recordings.simulateSketch(payload),
     simulateVideo: (payload, task) => this.opened().simulateVideo(payload, task),
+    measureGradient: ({ kind, settings, seed }, task) => measureProfile(kind, settings, seed, task),
+    predictGradient: ({ kind, settings }, task) => predictProfile(kind, settings, task),
+    measureSpectrum: ({ kind, place, settings, seed }, task) => measureSpectrum(kind, place, settings, seed, task),
     draw: (payload) => this.opened().draw(payload),
     estimateEnergy: ({ runs, convention }) => runs.map((run) => energyBreakdown(run, convention)),
+    openDataset: (payload, task) => this.opened().evaluations.openDataset(payload, task),
+    evaluate: (payload, task) => this.opened().evaluations.evaluate(payload, task),
+    evaluatedPicture: (payload, task) => this.opened().evaluations.picture(payload, task),
+    evaluationDetections: (payload) => this.opened().evaluations.cocoResults(payload),
     memory: () => this.opened().memory(),
   };
 

@@ -1,6 +1,9 @@
 import { z } from '../base/schema';
 import { backendNames } from '../base/backendName';
+import { largestBurst, maximumCalibrationFrames, maximumConvertedSteps, normalisations } from '../base/conversionOptions';
 import { energyConventionSchema } from '../base/energyConvention';
+import { datasetFormats, datasetParts, type DatasetFormat } from '../base/datasetOptions';
+import { blockKinds, deepestStack, stackKinds, stackSettingsSchema, type BlockSpectrum, type GradientProfile } from '../base/blockStacks';
 import { errorCodes } from '../base/errors';
 import type { Size } from '../base/geometry';
 import {
@@ -14,8 +17,9 @@ import {
 } from '../base/eventOptions';
 import type { LayerTrace } from '../base/trace';
 import type { BackendChoice } from '../tensor/backend';
-import type { NetworkMode } from '../checkpoint/types';
 import type { EnergyBreakdown, EnergyEstimate, OperationCounts } from '../energy/energy';
+import type { Dataset, DatasetProblem } from '../evaluate/datasets/dataset';
+import type { TallyResult, WorstSample } from '../evaluate/tally';
 import type { RecordingSummary, ScanProgress } from '../input/events/recording';
 import type { TableInterpretation } from '../input/events/source';
 import type { TruthBox } from '../base/truth';
@@ -29,8 +33,8 @@ import type { WindowStatistics } from '../input/events/window';
 
 export const backendPreferenceSchema = z.enum(['auto', ...backendNames]);
 
-const slotSchema = z.enum(['snn', 'ann']);
-/** Which of the two networks: the spiking one, or its twin with ReLU. */
+const slotSchema = z.enum(['snn', 'ann', 'converted']);
+/** Which of the three networks: the spiking one, its twin with ReLU, or the spiking network that the twin was converted to. */
 export type Slot = z.infer<typeof slotSchema>;
 
 const blobSchema = z.custom<Blob>((value) => value instanceof Blob);
@@ -86,7 +90,8 @@ const frameSchema = z.union([pictureFrameSchema, eventsFrameSchema]);
 export type Frame = z.infer<typeof frameSchema>;
 
 const runSettingsSchema = z.object({
-  steps: z.int().min(1).max(16),
+  /** A trained network takes up to 16; only a converted one takes more. */
+  steps: z.int().min(1).max(maximumConvertedSteps),
   decay: z.number().min(0).max(1),
   threshold: z.number(),
   /** Side of the square that the picture is letterboxed into; `native` feeds a picture whose sides are multiples of 32 as it is. */
@@ -112,8 +117,21 @@ const operationCountsSchema: z.ZodType<OperationCounts> = z.object({
 
 export const requestSchemas = {
   open: z.object({ preference: backendPreferenceSchema, avoid: z.array(z.enum(backendNames)) }),
-  load: z.object({ slot: slotSchema, source: modelSourceSchema }),
+  /** A file of a converted network finds its own slot. */
+  load: z.object({ slot: slotSchema.exclude(['converted']), source: modelSourceSchema }),
+  /** Makes the converted network of the ANN twin that is loaded. */
+  convert: z.object({
+    /** Frames that the twin's activations are measured on. */
+    calibration: z.array(frameSchema).min(1).max(maximumCalibrationFrames),
+    options: z.object({
+      normalisation: z.enum(normalisations),
+      percentile: z.number().positive().max(100),
+      maximumSpikes: z.int().min(1).max(largestBurst),
+    }),
+    settings: runSettingsSchema,
+  }),
   unload: z.object({ slot: slotSchema }),
+  /** A converted network goes on from where it is, if it is asked for more steps on the same frame. */
   detect: z.object({
     slot: slotSchema,
     frame: frameSchema,
@@ -152,17 +170,49 @@ export const requestSchemas = {
   /** A still drawing, moved over the sensor in three saccades; a new simulated camera. */
   simulateSketch: z.object({
     luminance: z.instanceof(Uint8Array),
-    width: z.int().min(1).max(1024),
-    height: z.int().min(1).max(1024),
+    width: z.int().min(1).max(maximumConvertedSteps),
+    height: z.int().min(1).max(maximumConvertedSteps),
     settings: simulatorSettingsSchema,
     seed: z.int().nonnegative(),
   }),
   /** A whole video through a new simulated camera. */
   simulateVideo: z.object({ video: blobSchema, longSide: z.int().min(16).max(1024), settings: simulatorSettingsSchema, seed: z.int().nonnegative() }),
+  /** The gradient by depth of one drawn stack, and what theory expects of it. */
+  measureGradient: z.object({ kind: z.enum(stackKinds), settings: stackSettingsSchema, seed: z.int().nonnegative() }),
+  predictGradient: z.object({ kind: z.enum(stackKinds), settings: stackSettingsSchema }),
+  /** The Jacobian of block number `place` (from 1) of a drawn stack. */
+  measureSpectrum: z.object({ kind: z.enum(blockKinds), place: z.int().min(1).max(deepestStack), settings: stackSettingsSchema, seed: z.int().nonnegative() }),
   /** A drawn smear as a PNG. */
   draw: z.object({ seed: z.int().nonnegative() }),
   /** Estimates of energy under a convention; nothing runs for them. */
   estimateEnergy: z.object({ runs: z.array(operationCountsSchema).max(1000), convention: energyConventionSchema }),
+  /** Reads a data set's labels; the engine holds the last one under this id. */
+  openDataset: z.object({
+    id: z.string(),
+    content: z.discriminatedUnion('kind', [
+      z.object({ kind: z.literal('files'), files: z.array(z.object({ path: z.string(), blob: blobSchema })) }),
+      z.object({ kind: z.literal('zip'), name: z.string(), blob: blobSchema }),
+    ]),
+    format: z.enum(datasetFormats).optional(),
+  }),
+  /** Goes on with an evaluation for about `budgetMs`; another id begins another one. Repeat until it is `finished`. */
+  evaluate: z.object({
+    id: z.string(),
+    dataset: z.string(),
+    part: z.enum(datasetParts).optional(),
+    limit: z.int().positive().optional(),
+    /** Without a source: the network that is loaded in the slot. */
+    networks: z.array(z.object({ slot: slotSchema.exclude(['converted']), source: modelSourceSchema.optional() })).min(1).max(16),
+    /** Empty: what each network was trained with. An ANN has one pass whatever they are. */
+    steps: z.array(z.int().min(1).max(16)).max(16),
+    /** Side of the square; undefined: the network's own. */
+    inputSize: z.int().positive().max(2048).optional(),
+    budgetMs: z.number().positive(),
+  }),
+  /** A sample of the evaluation as a picture. */
+  evaluatedPicture: z.object({ id: z.string(), sample: z.int().nonnegative() }),
+  /** The detections of one case of the evaluation in COCO's format for results. */
+  evaluationDetections: z.object({ id: z.string(), case: z.int().nonnegative() }),
   memory: z.object({}),
 } as const;
 
@@ -203,7 +253,9 @@ export type BlockDescription = z.infer<typeof blockSchema>;
 export interface ModelDescription {
   name: string;
   /** Which slot it was loaded into: a file that says what it is decides for itself. */
-  mode: NetworkMode;
+  mode: Slot;
+  /** The ANN twin that it was converted from in this session; undefined for everything that comes from a file. */
+  convertedFrom: string | undefined;
   classNames: readonly string[];
   parameters: number;
   neuronLayers: number;
@@ -243,8 +295,10 @@ export const detectionResultSchema = z.object({
   detectionsPerStep: z.array(z.array(detectionSchema)),
   layers: z.array(layerSchema),
   blocks: z.array(blockSchema),
-  /** `[layer][step]`; null for layers that do not spike. */
+  /** `[layer][step]`, of a converted network `[layer][0]`, the mean over its steps; null for layers that do not spike. */
   firingRates: z.array(z.array(z.number()).nullable()),
+  /** Of the whole network; empty for an ANN. */
+  spikesPerStep: z.array(z.number()),
   /** What an estimate of energy counts, so that another convention needs no other run. */
   operations: operationCountsSchema,
   energy: energySchema,
@@ -282,9 +336,45 @@ export interface StepPictures {
   values: Float32Array;
 }
 
+export interface DatasetSummary extends Pick<Dataset, 'classNames' | 'partSizes'> {
+  id: string;
+  format: DatasetFormat;
+  samples: number;
+  /** The first of them, and how many there are. */
+  problems: readonly DatasetProblem[];
+  problemCount: number;
+}
+
+/** One network at one number of steps, over the samples so far. */
+export interface EvaluatedCase extends Omit<TallyResult, 'worst'> {
+  network: string;
+  mode: Slot;
+  steps: number;
+  /** `native`: the sensor's own size. */
+  inputSize: number | 'native';
+  /** `assumption`: nobody says what the network was trained at; its number of parameters decided. */
+  sizeChosenBy: 'request' | 'network' | 'sensor' | 'assumption';
+  classNames: readonly string[];
+  matchedBy: 'name' | 'order';
+  /** Classes of the data set that the network does not know. */
+  unknownClasses: readonly string[];
+  worst: readonly (WorstSample & { title: string })[];
+}
+
+export interface EvaluationState {
+  id: string;
+  /** Samples, of all cases. */
+  done: number;
+  total: number;
+  finished: boolean;
+  dataset: DatasetSummary;
+  cases: readonly EvaluatedCase[];
+}
+
 export interface ResponseOf {
   open: BackendChoice;
   load: ModelDescription;
+  convert: ModelDescription;
   unload: undefined;
   detect: DetectionResult;
   trace: TraceResult;
@@ -298,8 +388,15 @@ export interface ResponseOf {
   simulateFrame: { events: number; durationUs: number };
   simulateSketch: { events: number; durationUs: number };
   simulateVideo: { events: number; durationUs: number; frames: number; width: number; height: number };
+  measureGradient: GradientProfile;
+  predictGradient: GradientProfile;
+  measureSpectrum: BlockSpectrum;
   draw: Blob;
   estimateEnergy: readonly EnergyBreakdown[];
+  openDataset: DatasetSummary;
+  evaluate: EvaluationState;
+  evaluatedPicture: Blob;
+  evaluationDetections: Blob;
   memory: { tensors: number; bytes: number };
 }
 

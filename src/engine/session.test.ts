@@ -1,7 +1,11 @@
-import { openAsBlob } from 'node:fs';
+import { openAsBlob, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { goldenCases } from '../../e2e/golden';
+import { nodeBackend } from '../../e2e/kernels';
+import { defaultConversion, defaultConvertedSteps } from '../base/conversionOptions';
+import { matchBoxes } from '../base/matchBoxes';
 import type { Picture } from '../base/picture';
 import { quietTask, type Progress } from '../base/progress';
 import { drawSmear } from '../input/frames/smear';
@@ -135,3 +139,73 @@ describe('a session', () => {
     session.unload({ slot: 'snn' });
   });
 });
+
+describe('the converted network', () => {
+  const gallery = [1, 2, 3, 4, 5, 6];
+  const twinSettings = { ...settings, steps: 1, inputSize: 256 };
+  let event: Backend;
+  let calibration: Frame[];
+  beforeAll(async () => {
+    event = await openBackend(nodeBackend('event'));
+    calibration = await Promise.all(gallery.map(async (seed) => frame(`smear ${seed}`, await storedSmear(seed))));
+  });
+
+  async function convertedSession(options = defaultConversion): Promise<Session> {
+    const session = new Session(event, surroundings);
+    await session.load({ slot: 'ann', source: shipped }, quietTask);
+    await session.convert({ calibration, options, settings: twinSettings }, quietTask);
+    return session;
+  }
+
+  it('finds the same boxes as the ANN on every shipped sample at the T that the card states', { timeout: 300_000 }, async () => {
+    const session = await convertedSession();
+    for (const picture of calibration) {
+      const request = { frame: picture, ...display };
+      const ann = (await session.detect({ ...request, slot: 'ann', settings: twinSettings }, quietTask)).detectionsPerStep[0] ?? [];
+      const result = await session.detect({ ...request, slot: 'converted', settings: { ...twinSettings, steps: defaultConvertedSteps } }, quietTask);
+      const converted = result.detectionsPerStep[0] ?? [];
+      expect(ann.length).toBeGreaterThan(10);
+      expect(matchBoxes(converted, ann), picture.id).toEqual({ found: ann.map(() => true), missed: [] });
+    }
+    for (const slot of ['ann', 'converted'] as const) session.unload({ slot });
+    expect(readFileSync(resolve(models, 'bccd/README.md'), 'utf8')).toContain(`T = ${defaultConvertedSteps}`);
+  });
+
+  it('goes on where it stopped, and starts anew on another frame or for fewer steps', async () => {
+    const session = await convertedSession();
+    const before = session.memory();
+    const [first, second] = calibration;
+    if (!first || !second) throw new Error('no pictures');
+    const run = (picture: Frame, steps: number) =>
+      session.detect({ slot: 'converted', frame: picture, settings: { ...twinSettings, steps }, ...display }, quietTask);
+    const ten = await run(first, 10);
+    expect(ten).toMatchObject({ mode: 'converted', steps: 10, operations: { steps: 10, neuronKind: 'integrate' } });
+    expect(ten.layers.every(({ emits }) => emits === 'spikes')).toBe(true);
+    expect(ten.spikesPerStep).toHaveLength(10);
+    const thirty = await run(first, 30);
+    expect(thirty.spikesPerStep.slice(0, 10)).toEqual(ten.spikesPerStep);
+    expect(thirty.timing.inferenceMs).toBeGreaterThan(ten.timing.inferenceMs);
+    expect((await run(second, 10)).spikesPerStep).not.toEqual(ten.spikesPerStep);
+    expect((await run(first, 10)).spikesPerStep).toEqual(ten.spikesPerStep);
+    // The paper's formula again: spikes times what they reach, over ten steps.
+    expect(ten.energy.snnPj).toBeLessThan(thirty.energy.snnPj ?? 0);
+    session.unload({ slot: 'converted' });
+    expect(session.memory().tensors).toBeLessThan(before.tensors);
+    await expect(run(first, 1)).rejects.toMatchObject({ code: 'engine/no-model' });
+    session.unload({ slot: 'ann' });
+  });
+
+  it('needs an ANN twin, and has no membranes to look into', async () => {
+    const session = new Session(event, surroundings);
+    await expect(session.convert({ calibration, options: defaultConversion, settings: twinSettings }, quietTask)).rejects.toMatchObject({ code: 'engine/no-model' });
+    const converted = await convertedSession();
+    const request = { slot: 'converted' as const, frame: calibration[0] ?? frame('x'), settings: twinSettings, layer: 0 };
+    await expect(converted.trace(request, quietTask)).rejects.toMatchObject({ code: 'network/invalid-settings' });
+    for (const slot of ['ann', 'converted'] as const) converted.unload({ slot });
+  });
+});
+
+async function storedSmear(seed: number): Promise<Picture> {
+  const { data, info } = await sharp(resolve(models, `../public/gallery/smear-${seed}.jpg`)).raw().toBuffer({ resolveWithObject: true });
+  return { width: info.width, height: info.height, data: new Uint8Array(data) };
+}

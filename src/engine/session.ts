@@ -1,4 +1,5 @@
 import { AppError } from '../base/errors';
+import { defaultConvertedSteps } from '../base/conversionOptions';
 import { paperConvention } from '../base/energyConvention';
 import type { Size } from '../base/geometry';
 import type { Picture } from '../base/picture';
@@ -6,22 +7,22 @@ import { throwIfCancelled, type Task } from '../base/progress';
 import type { LayerTrace } from '../base/trace';
 import { parseManifest, verifySha256, type Manifest } from '../checkpoint/manifest';
 import { openCheckpoint } from '../checkpoint/open';
-import type { NetworkMode } from '../checkpoint/types';
-import { decode, type Candidates } from '../detect/decode';
-import { toOriginal, type LetterboxPlacement } from '../detect/letterbox';
-import { suppress } from '../detect/nonMaximumSuppression';
-import { estimateEnergy } from '../energy/energy';
+import type { Checkpoint, NetworkMode } from '../checkpoint/types';
+import type { Candidates } from '../detect/decode';
+import type { LetterboxPlacement } from '../detect/letterbox';
+import { estimateEnergy, type OperationCounts } from '../energy/energy';
 import { drawSmear } from '../input/frames/smear';
-import { nodeShapes, type NetworkGraph } from '../network/graph';
-import { Network, type CarriedMembranes, type NetworkRun, type RecordedLayer } from '../network/network';
+import { calibrate, conversionOfCheckpoint, type Conversion } from '../network/conversion';
+import { ConvertedNetwork } from '../network/converted';
+import type { NetworkGraph } from '../network/graph';
+import { Network, trainedNeuron, type CarriedMembranes, type NetworkRun, type RecordedLayer } from '../network/network';
 import { parameterCount } from '../network/weights';
 import type { Backend } from '../tensor/backend';
+import type { FeatureShape } from '../tensor/operations';
 import type {
-  BlockDescription,
   DetectionResult,
   EventsFrame,
   Frame,
-  LayerDescription,
   ModelDescription,
   ModelSource,
   RequestPayload,
@@ -31,7 +32,10 @@ import type {
   StepPictures,
   TraceResult,
 } from './protocol';
-import { Frames } from './frames';
+import { ConvertedModel } from './convertedModel';
+import { decodeScales, describeBlocks, describeLayers, detectionsOf, spikesPerStep } from './describe';
+import { Evaluations, type FrameOutcome } from './evaluation';
+import { Frames, type PreparedInput } from './frames';
 import { operationCounts } from './operationCounts';
 import { Recordings } from './recordings';
 
@@ -59,7 +63,9 @@ export interface VideoFrameLuminance {
 
 interface LoadedModel {
   network: Network;
-  description: ModelDescription;
+  /** For converting it. */
+  checkpoint: Checkpoint;
+  description: ModelDescription & { mode: NetworkMode };
 }
 
 /** What a run was made with; equal keys mean equal results, so that only what changed is computed again. */
@@ -80,45 +86,110 @@ interface Membranes {
   after: CarriedMembranes | undefined;
 }
 
-/** One backend, two networks (the SNN and its twin), and what was last computed with them. */
+/** One backend, up to three networks (the SNN, its twin, and what the twin was converted to), and what was last computed with them. */
 export class Session {
   private readonly models = new Map<Slot, LoadedModel>();
+  private converted: ConvertedModel | undefined;
   private readonly finished = new Map<Slot, FinishedRun>();
   private readonly membranes = new Map<Slot, Membranes>();
   private readonly frames: Frames;
   readonly recordings = new Recordings();
+  readonly evaluations: Evaluations<LoadedModel>;
 
   constructor(
     readonly backend: Backend,
     private readonly surroundings: Surroundings,
   ) {
     this.frames = new Frames(surroundings, this.recordings);
+    this.evaluations = new Evaluations({
+      surroundings,
+      network: async ({ slot, source }, task) => (source ? this.read({ slot, source }, task) : this.model(slot)),
+      isLoaded: (model, { slot, source }) => source !== undefined || this.models.get(slot) === model,
+      run: (model, input, steps, task) => evaluateFrame(model, input, steps, task),
+      release: ({ network }) => network.release(),
+    });
   }
 
   /** Loads a network; the one that was in the slot stays until the new one is complete. */
   async load({ slot, source }: RequestPayload<'load'>, task: Task): Promise<ModelDescription> {
-    const { blob, name, manifest } = await this.locate(slot, source, task);
-    const checkpoint = await openCheckpoint(blob, task);
+    const located = await this.locate(slot, source, task);
+    const checkpoint = await openCheckpoint(located.blob, task);
+    const conversion = await conversionOfCheckpoint(checkpoint, task);
+    if (conversion) return this.loadConverted(checkpoint, conversion, { name: located.name, inputSize: located.manifest?.inputSize, convertedFrom: undefined }, task);
+    const model = await this.networkOf(checkpoint, located, slot, task);
+    const { description } = model;
+    this.unload({ slot: description.mode });
+    this.models.set(description.mode, model);
+    return description;
+  }
+
+  private async read({ slot, source }: RequestPayload<'load'>, task: Task): Promise<LoadedModel> {
+    const located = await this.locate(slot, source, task);
+    return this.networkOf(await openCheckpoint(located.blob, task), located, slot, task);
+  }
+
+  private async networkOf(checkpoint: Checkpoint, { name, manifest }: LocatedModel, slot: NetworkMode, task: Task): Promise<LoadedModel> {
     const network = await Network.load(checkpoint, this.backend.operations, task);
     // A file that says which of the two it is goes where it belongs, wherever it was dropped.
     const mode = checkpoint.mode ?? slot;
-    this.unload({ slot: mode });
-    const description: ModelDescription = {
+    const description = {
       name,
       mode,
-      classNames: network.graph.description.classNames,
-      parameters: parameterCount(network.graph),
-      neuronLayers: network.graph.layers.length,
+      convertedFrom: undefined,
+      ...countsOf(network.graph),
       inputSize: manifest?.inputSize,
       steps: manifest?.steps,
       reads: manifest?.reads,
       source: manifest?.source,
     };
-    this.models.set(mode, { network, description });
+    return { network, checkpoint, description };
+  }
+
+  /** Makes the converted network of the ANN twin; an earlier one stays until it is complete. */
+  async convert(request: RequestPayload<'convert'>, task: Task): Promise<ModelDescription> {
+    const { checkpoint, description } = this.model('ann');
+    return this.loadConverted(checkpoint, await this.measure(request, task), { ...description, convertedFrom: description.name }, task);
+  }
+
+  /** What the conversion of the ANN twin needs to know of its activations. */
+  async measure({ calibration, options, settings }: RequestPayload<'convert'>, task: Task): Promise<Conversion> {
+    const { network, description } = this.model('ann');
+    const inputs: { values: Float32Array; shape: FeatureShape }[] = [];
+    for (const frame of calibration) {
+      const { values, steps, placement } = await this.frames.prepare(frame, settings, description, task);
+      inputs.push({ values, shape: { steps, ...placement.input, channels: 3 } });
+    }
+    return calibrate(network, inputs, options, task);
+  }
+
+  private async loadConverted(
+    checkpoint: Checkpoint,
+    conversion: Conversion,
+    { name, inputSize, convertedFrom }: Pick<ModelDescription, 'name' | 'inputSize' | 'convertedFrom'>,
+    task: Task,
+  ): Promise<ModelDescription> {
+    const network = await ConvertedNetwork.load(checkpoint, conversion, this.backend.operations, task);
+    this.unload({ slot: 'converted' });
+    const description: ModelDescription = {
+      name,
+      mode: 'converted',
+      convertedFrom,
+      ...countsOf(network.graph),
+      inputSize,
+      steps: defaultConvertedSteps,
+      reads: undefined,
+      source: undefined,
+    };
+    this.converted = new ConvertedModel(network, description, this.backend);
     return description;
   }
 
   unload({ slot }: RequestPayload<'unload'>): undefined {
+    if (slot === 'converted') {
+      this.converted?.release();
+      this.converted = undefined;
+      return undefined;
+    }
     this.forgetMembranes(slot);
     this.models.get(slot)?.network.release();
     this.models.delete(slot);
@@ -127,22 +198,17 @@ export class Session {
   }
 
   async detect(request: RequestPayload<'detect'>, task: Task): Promise<DetectionResult> {
+    if (request.slot === 'converted') {
+      const model = this.convertedModel();
+      return model.detect(request, () => this.frames.prepare(request.frame, request.settings, model.description, task), task);
+    }
     const { network, description } = this.model(request.slot);
     const { run, placement, preprocessMs, inferenceMs } = await this.runOnce(request, task);
     const started = performance.now();
     const operations = operationCounts(network.graph, placement.input, { ...run, neuronKind: 'leaky' });
     const steps = run.scales[0]?.perStep ? run.steps : 1;
     const detectionsPerStep = Array.from({ length: steps }, (_, step) =>
-      suppress(decodeStep(network, run, step), {
-        confidence: request.confidence,
-        iou: request.iou,
-        severalClassesPerBox: false,
-      }).map(({ box, score, class: label }) => ({
-        box: toOriginal(box, placement),
-        score,
-        class: label,
-        name: description.classNames[label] ?? `class ${label}`,
-      })),
+      detectionsOf(decodeStep(network, run, step), placement, request, description),
     );
     return {
       model: description.name,
@@ -155,6 +221,7 @@ export class Session {
       layers: describeLayers(network.graph, placement.input, description.mode),
       blocks: describeBlocks(network.graph, placement.input),
       firingRates: run.firingRates.map((rates) => rates ?? null),
+      spikesPerStep: description.mode === 'snn' ? spikesPerStep(network.graph, placement.input, run.steps, run.firingRates) : [],
       operations,
       energy: estimateEnergy(operations, paperConvention),
       timing: { preprocessMs, inferenceMs, postprocessMs: performance.now() - started },
@@ -180,6 +247,7 @@ export class Session {
 
   /** A whole run with every layer recorded, for the command line's raw output. */
   async record(request: Omit<RequestPayload<'trace'>, 'layer'>, task: Task): Promise<Recording> {
+    if (request.slot === 'converted') return this.recordConverted(request, task);
     const { network } = this.model(request.slot);
     const all = network.graph.layers.map((layer) => layer.index);
     const { run, placement, values, inputSteps } = await this.execute(request, task, { record: all, logitsPerStep: false });
@@ -190,6 +258,22 @@ export class Session {
       run,
       candidates: decodeStep(network, run, 0),
       anchorsPerScale: network.graph.anchorsPerScale,
+    };
+  }
+
+  /** Without its neurons: over hundreds of steps they would take gigabytes. */
+  private async recordConverted(request: Omit<RequestPayload<'trace'>, 'layer'>, task: Task): Promise<Recording> {
+    const model = this.convertedModel();
+    const { values, steps: inputSteps, placement } = await this.frames.prepare(request.frame, request.settings, model.description, task);
+    const { state } = await model.advance(request, () => Promise.resolve({ values, steps: inputSteps, placement }), task);
+    const scales = state.scales.map((scale) => ({ ...scale, perStep: undefined }));
+    return {
+      values,
+      inputSteps,
+      input: placement.input,
+      run: { steps: state.steps, scales, recorded: [], firingRates: [], carried: undefined },
+      candidates: model.candidates(state),
+      anchorsPerScale: model.network.graph.anchorsPerScale,
     };
   }
 
@@ -217,7 +301,7 @@ export class Session {
     return this.backend.memory();
   }
 
-  private async locate(slot: Slot, source: ModelSource, task: Task): Promise<LocatedModel> {
+  private async locate(slot: NetworkMode, source: ModelSource, task: Task): Promise<LocatedModel> {
     if (source.kind === 'file') return { blob: source.blob, name: source.name, manifest: undefined };
     const { name } = source;
     const manifestFile = await this.surroundings.readModelFile(`${name}/manifest.json`, task);
@@ -235,7 +319,15 @@ export class Session {
     return { blob, name, manifest };
   }
 
+  private convertedModel(): ConvertedModel {
+    if (this.converted) return this.converted;
+    throw new AppError('engine/no-model', 'There is no converted network.', 'Convert the ANN twin first, or open the file of a converted network.');
+  }
+
   private model(slot: Slot): LoadedModel {
+    if (slot === 'converted') {
+      throw new AppError('network/invalid-settings', 'A converted network keeps no membranes to look into.', 'Look into the SNN or the ANN.');
+    }
     const model = this.models.get(slot);
     if (model) return model;
     throw new AppError(
@@ -319,6 +411,10 @@ export class Session {
   }
 }
 
+function countsOf(graph: NetworkGraph): Pick<ModelDescription, 'classNames' | 'parameters' | 'neuronLayers'> {
+  return { classNames: graph.description.classNames, parameters: parameterCount(graph), neuronLayers: graph.layers.length };
+}
+
 interface LocatedModel {
   blob: Blob;
   name: string;
@@ -336,45 +432,39 @@ export interface Recording {
 }
 
 function decodeStep(network: Network, run: NetworkRun, step: number): Candidates {
-  const heads = run.scales.map((scale, index) => {
-    const size = scale.mean.length;
-    return {
-      height: scale.height,
-      width: scale.width,
-      stride: network.graph.scales[index]?.stride ?? 1,
-      anchors: network.anchors[index] ?? [],
-      logits: scale.perStep ? scale.perStep.subarray(step * size, (step + 1) * size) : scale.mean,
-    };
-  });
-  return decode(heads, network.graph.description.classNames.length);
-}
-
-function describeLayers(graph: NetworkGraph, input: Size, mode: NetworkMode): LayerDescription[] {
-  const shapes = nodeShapes(graph, input.height, input.width);
-  return graph.layers.map(({ index, node, row, repeat, label }) => {
-    const { height = 0, width = 0, channels = 0 } = shapes[node] ?? {};
-    const repeats = graph.blocks[row]?.repeats ?? 1;
-    return {
-      index,
-      row,
-      label: repeats > 1 ? `${repeat + 1}, ${label}` : label,
-      emits: mode === 'ann' ? 'values' : (graph.nodes[node]?.emits ?? 'values'),
+  return decodeScales(
+    network,
+    run.scales.map(({ height, width, mean, perStep }) => ({
       height,
       width,
-      channels,
-    };
-  });
+      logits: perStep ? perStep.subarray(step * mean.length, (step + 1) * mean.length) : mean,
+    })),
+  );
 }
 
-function describeBlocks(graph: NetworkGraph, input: Size): BlockDescription[] {
-  return graph.blocks.map(({ row, block, repeats, channels, stride }) => ({
-    row,
-    block,
-    repeats,
-    channels,
-    height: input.height / stride,
-    width: input.width / stride,
-  }));
+/** One frame as an evaluation wants it: the final boxes' candidates, and what the run took. */
+async function evaluateFrame({ network, description }: LoadedModel, { values, steps: inputSteps, placement }: PreparedInput, steps: number, task: Task): Promise<FrameOutcome> {
+  const run = await network.run(
+    values,
+    { steps: inputSteps, ...placement.input, channels: 3 },
+    { ...trainedNeuron, mode: description.mode, steps, record: new Set(), logitsPerStep: false },
+    task,
+  );
+  const operations = operationCounts(network.graph, placement.input, { ...run, neuronKind: 'leaky' });
+  const { snnPj, annPj } = estimateEnergy(operations, paperConvention);
+  return { candidates: decodeStep(network, run, 0), firingRate: inputFiringRate(operations), snnPj: snnPj ?? undefined, annPj };
+}
+
+/** Mean rate of the neurons that convolutions read, weighted by the operations that they feed. */
+function inputFiringRate({ layers }: OperationCounts): number | undefined {
+  let spikes = 0;
+  let all = 0;
+  for (const { operationsPerStep, inputRates } of layers) {
+    if (!inputRates || inputRates.length === 0) continue;
+    spikes += (inputRates.reduce((sum, rate) => sum + rate, 0) / inputRates.length) * operationsPerStep;
+    all += operationsPerStep;
+  }
+  return all === 0 ? undefined : spikes / all;
 }
 
 function layerTrace({ emits, shape, membrane, emitted }: RecordedLayer, threshold: number): LayerTrace {

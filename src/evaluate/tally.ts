@@ -1,15 +1,20 @@
-import type { Box } from '../base/geometry';
+import type { Box, Size } from '../base/geometry';
 import { countConfusion, emptyConfusion, type ConfusionMatrix } from './analysis/confusion';
-import { countErrors, explainPicture, noErrors, pictureF1, shownConfidence, type DetectionVerdict, type ErrorCounts, type LabelVerdict } from './analysis/errors';
+import { countErrors, explainPicture, noErrors, pictureF1, type DetectionVerdict, type ErrorCounts, type LabelVerdict } from './analysis/errors';
 import type { LabelBox } from './datasets/dataset';
 import { PrecisionTally, type MeanAveragePrecision } from './rules/meanAveragePrecision';
-import { bestFirst, meanOf, type ScoredBox } from './rules/rules';
+import { meanOf, type ScoredBox } from './rules/rules';
 
 /** What a network found on one sample, and what it took. Classes of both sides are the network's. */
 export interface SampleOutcome {
   /** Index into the data set's samples. */
   sample: number;
+  /** Of the picture or sensor. */
+  size: Size;
+  /** Made as the rules of mAP want them (`evaluationSuppression`). */
   detections: readonly ScoredBox[];
+  /** Made as a person sees them (`shownSuppression`): errors are told of these. */
+  shown: readonly ScoredBox[];
   labels: readonly LabelBox[];
   preprocessMs: number;
   inferenceMs: number;
@@ -23,6 +28,7 @@ export interface SampleOutcome {
 
 export interface WorstSample {
   sample: number;
+  size: Size;
   f1: number;
   detections: { box: Box; score: number; class: number; verdict: DetectionVerdict }[];
   labels: { box: Box; class: number; verdict: LabelVerdict }[];
@@ -49,10 +55,12 @@ const numbersPerDetection = 6;
 
 interface KeptSample {
   sample: number;
+  size: Size;
   f1: number;
   mistakes: number;
   /** Six numbers a detection: a set's detections are many. */
   detections: Float32Array;
+  shown: Float32Array;
   labels: readonly LabelBox[];
 }
 
@@ -62,22 +70,21 @@ export class Tally {
   private readonly confusion: ConfusionMatrix;
   private readonly errors = noErrors();
   private readonly kept: KeptSample[] = [];
-  private readonly measured: Omit<SampleOutcome, 'sample' | 'detections' | 'labels'>[] = [];
+  private readonly measured: Omit<SampleOutcome, 'sample' | 'size' | 'detections' | 'shown' | 'labels'>[] = [];
 
   constructor(private readonly classNames: readonly string[]) {
     this.confusion = emptyConfusion(classNames.length);
   }
 
-  add({ sample, detections, labels, ...measured }: SampleOutcome): void {
-    const ranked = bestFirst(detections);
-    this.precision.add({ detections: ranked, labels });
-    const shown = { detections: ranked.filter(({ score }) => score >= shownConfidence), labels };
-    const explained = explainPicture(shown);
+  add({ sample, size, detections, shown, labels, ...measured }: SampleOutcome): void {
+    this.precision.add({ detections, labels });
+    const seen = { detections: shown, labels };
+    const explained = explainPicture(seen);
     countErrors(this.errors, explained);
-    countConfusion(this.confusion, shown);
+    countConfusion(this.confusion, seen);
     const f1 = pictureF1(explained);
-    const mistakes = shown.detections.length + labels.length - 2 * explained.detections.filter((verdict) => verdict === 'correct').length;
-    this.kept.push({ sample, f1, mistakes, detections: packed(ranked), labels });
+    const mistakes = shown.length + labels.length - 2 * explained.detections.filter((verdict) => verdict === 'correct').length;
+    this.kept.push({ sample, size, f1, mistakes, detections: packed(detections), shown: packed(shown), labels });
     this.measured.push(measured);
   }
 
@@ -107,17 +114,18 @@ export class Tally {
     };
   }
 
-  /** All detections of the samples so far, best first on each. */
+  /** All detections of the samples so far. */
   *detections(): Iterable<{ sample: number; detections: ScoredBox[] }> {
     for (const { sample, detections } of this.kept) yield { sample, detections: unpacked(detections) };
   }
 }
 
-function explainedSample({ sample, f1, detections: all, labels }: KeptSample): WorstSample {
-  const detections = unpacked(all).filter(({ score }) => score >= shownConfidence);
+function explainedSample({ sample, size, f1, shown, labels }: KeptSample): WorstSample {
+  const detections = unpacked(shown);
   const explained = explainPicture({ detections, labels });
   return {
     sample,
+    size,
     f1,
     detections: detections.map((detection, index) => ({ ...detection, verdict: explained.detections[index] ?? 'background' })),
     labels: labels.map(({ box, class: label }, index) => ({ box, class: label, verdict: explained.labels[index] ?? 'missed' })),

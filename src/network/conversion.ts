@@ -1,3 +1,4 @@
+import { largestBurst, type ConversionOptions } from '../base/conversionOptions';
 import { AppError } from '../base/errors';
 import { throwIfCancelled, type Task } from '../base/progress';
 import type { Checkpoint } from '../checkpoint/types';
@@ -5,6 +6,7 @@ import type { FeatureShape } from '../tensor/operations';
 import { elementCount } from '../tensor/operations';
 import { nodeShapes, type NetworkGraph } from './graph';
 import { trainedNeuron, type Network } from './network';
+import { graphOfCheckpoint } from './weights';
 
 /**
  * How an ANN twin becomes a spiking network without training: every ReLU becomes an integrate-and-fire neuron with reset by
@@ -12,20 +14,6 @@ import { trainedNeuron, type Network } from './network';
  * channel by channel: Kim et al. 2020, "Spiking-YOLO"). src/decisions/0012-conversion.md says which parts of which
  * paper are here.
  */
-
-export const normalisations = ['channel', 'layer'] as const;
-
-export interface ConversionOptions {
-  /** One threshold for each channel of a layer, or one for the whole layer. */
-  normalisation: (typeof normalisations)[number];
-  /** Percentile of the positive activations, above 0 up to 100. */
-  percentile: number;
-  /** Spikes that a neuron may fire within one step (burst spikes, Li et al. 2022); 1 without bursts. */
-  maximumSpikes: number;
-}
-
-export const defaultConversion: ConversionOptions = { normalisation: 'channel', percentile: 99.99, maximumSpikes: 1 };
-export const largestBurst = 8;
 
 /** What a converted network has beside the twin's weights. */
 export interface Conversion extends ConversionOptions {
@@ -211,8 +199,9 @@ export function conversionTensors(graph: NetworkGraph, { thresholds, normalisati
  * The conversion that a checkpoint carries, if it is one of a converted network.
  * @throws AppError `checkpoint/missing-tensor`, `checkpoint/misshapen-tensor`, `checkpoint/malformed`
  */
-export async function conversionOfCheckpoint(graph: NetworkGraph, checkpoint: Checkpoint, task: Task): Promise<Conversion | undefined> {
+export async function conversionOfCheckpoint(checkpoint: Checkpoint, task: Task): Promise<Conversion | undefined> {
   if (!checkpoint.tensors.has(settingNames.maximumSpikes)) return undefined;
+  const graph = graphOfCheckpoint(checkpoint);
   const scalar = async (name: string): Promise<number> => (await checkpoint.read(name, task))[0] ?? NaN;
   const percentile = await scalar(settingNames.percentile);
   const maximumSpikes = await scalar(settingNames.maximumSpikes);

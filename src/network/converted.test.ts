@@ -5,11 +5,12 @@ import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { goldenCases } from '../../e2e/golden';
 import { nodeBackend } from '../../e2e/kernels';
+import { defaultConversion } from '../base/conversionOptions';
 import { quietTask, type Task } from '../base/progress';
 import { openCheckpoint } from '../checkpoint/open';
 import type { Checkpoint } from '../checkpoint/types';
 import { openBackend, type Backend } from '../tensor/backend';
-import { calibrate, conversionOfCheckpoint, conversionTensors, defaultConversion, LargestValues, type Conversion } from './conversion';
+import { calibrate, conversionOfCheckpoint, conversionTensors, LargestValues, type Conversion } from './conversion';
 import { ConvertedNetwork, type ConvertedState } from './converted';
 import { convolutionCosts } from './graph';
 import { Network, trainedNeuron, type NetworkRun } from './network';
@@ -65,7 +66,7 @@ describe('the shipped ANN twin, converted', () => {
     samples = await Promise.all([1, 2, 3, 4, 5, 6].map(shippedSample));
     conversion = await calibrate(twin, samples, defaultConversion, quietTask);
   });
-  const load = (of: Conversion = conversion): Promise<ConvertedNetwork> => ConvertedNetwork.load(twin.graph, checkpoint, of, backend.operations, quietTask);
+  const load = (of: Conversion = conversion): Promise<ConvertedNetwork> => ConvertedNetwork.load(checkpoint, of, backend.operations, quietTask);
 
   it('comes to the logits of the ANN as T grows', async () => {
     const network = await load();
@@ -166,8 +167,8 @@ describe('the shipped ANN twin, converted', () => {
         return own ? Promise.resolve(own.data) : checkpoint.read(name, task);
       },
     };
-    expect(await conversionOfCheckpoint(twin.graph, checkpoint, quietTask)).toBeUndefined();
-    const read = await conversionOfCheckpoint(twin.graph, withConversion, quietTask);
+    expect(await conversionOfCheckpoint(checkpoint, quietTask)).toBeUndefined();
+    const read = await conversionOfCheckpoint(withConversion, quietTask);
     expect(read).toMatchObject({ normalisation: 'channel', maximumSpikes: 1 });
     expect([...(read?.thresholds ?? [])]).toEqual([...conversion.thresholds]);
 
@@ -176,7 +177,7 @@ describe('the shipped ANN twin, converted', () => {
       [new Float32Array(conversion.thresholds.get(twin.graph.layers[0]?.node ?? 0)?.length ?? 0), 'checkpoint/malformed'],
     ] as const) {
       const damaged: Checkpoint = { ...withConversion, read: (name, task) => (name === 'conversion.thresholds.0' ? Promise.resolve(broken) : withConversion.read(name, task)) };
-      await expect(conversionOfCheckpoint(twin.graph, damaged, quietTask)).rejects.toMatchObject({ code });
+      await expect(conversionOfCheckpoint(damaged, quietTask)).rejects.toMatchObject({ code });
     }
   });
 
@@ -205,7 +206,7 @@ describe('a network with SiLU neurons and concatenation before pooling, converte
     const checkpoint = await openCheckpoint(await openAsBlob(resolve(golden.folder, 'checkpoint.pt')), quietTask);
     const twin = await Network.load(checkpoint, backend.operations, quietTask);
     const conversion = await calibrate(twin, [picture], { ...defaultConversion, percentile: 100 }, quietTask);
-    const network = await ConvertedNetwork.load(twin.graph, checkpoint, conversion, backend.operations, quietTask);
+    const network = await ConvertedNetwork.load(checkpoint, conversion, backend.operations, quietTask);
     const expected = await runTwin(twin, picture);
     const run = network.start(picture.values, picture.shape);
     const few = largestDifference(await run.advance(8, quietTask), expected);

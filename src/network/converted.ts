@@ -7,10 +7,7 @@ import type { Conversion } from './conversion';
 import { inputsOf, nodeShapes, type ConvolutionNode, type GraphNode, type NetworkGraph } from './graph';
 import { LiveValues } from './liveValues';
 import { yieldIntervalMs } from './network';
-import { anchorsOfCheckpoint, loadConvolutions } from './weights';
-
-/** A converted network needs more steps than a trained one; beyond this its boxes have long settled. */
-export const maximumConvertedSteps = 1024;
+import { anchorsOfCheckpoint, graphOfCheckpoint, loadConvolutions } from './weights';
 
 /** At most so many steps pass through the network at a time, and so many values through one node. */
 const stepsAtATime = 32;
@@ -49,7 +46,8 @@ export class ConvertedNetwork {
    * @param checkpoint of the ANN twin
    * @throws AppError `checkpoint/*`, `cancelled`; nothing stays loaded then
    */
-  static async load(graph: NetworkGraph, checkpoint: Checkpoint, conversion: Conversion, operations: Operations, task: Task): Promise<ConvertedNetwork> {
+  static async load(checkpoint: Checkpoint, conversion: Conversion, operations: Operations, task: Task): Promise<ConvertedNetwork> {
+    const graph = graphOfCheckpoint(checkpoint);
     const anchors = await anchorsOfCheckpoint(graph, checkpoint, task);
     const convolutions = await loadConvolutions(graph, checkpoint, operations, task, conversion.thresholds);
     const currents = new Map(

@@ -6,13 +6,16 @@ import type { BackendPreference } from '../client/engineClient';
 import type { ChosenBox } from './address';
 import type { PageName, PanelName } from './names';
 import { defaultSimulatorSettings, type Representation, type SimulatorSettings } from '../base/eventOptions';
+import { firstConvertedState, firstEnergyState, type ConvertedState, type EnergyState } from './comparison';
 import type {
   BackendChoice,
   DetectionResult,
+  EnergyBreakdown,
   EventsFrame,
   LayerDescription,
   ModelDescription,
   ModelSource,
+  OperationCounts,
   RecordingRef,
   RecordingView,
   RequestPayload,
@@ -23,16 +26,20 @@ import type {
   TraceResult,
   TruthBox,
 } from '../client/types';
+import { initialLearn, type LearnState } from './learn';
 
+export type { ConvertedState, EnergyState };
 export { detectionResultSchema } from '../client/types';
 export type {
   BackendChoice,
   BackendPreference,
   DetectionResult,
+  EnergyBreakdown,
   EventsFrame,
   LayerDescription,
   ModelDescription,
   ModelSource,
+  OperationCounts,
   RecordingRef,
   RequestPayload,
   RunSettings,
@@ -140,10 +147,7 @@ export interface Message {
   code: ErrorReport['code'] | undefined;
 }
 
-export interface ModelState {
-  snn: ModelDescription | undefined;
-  ann: ModelDescription | undefined;
-}
+export type ModelState = Record<Slot, ModelDescription | undefined>;
 
 export interface DetectionSettings {
   confidence: number;
@@ -160,7 +164,10 @@ export interface PlaygroundState {
   run: RunSettings;
   detection: DetectionSettings;
   results: Record<Slot, PaneResult | undefined>;
+  converted: ConvertedState;
+  energy: EnergyState;
   trace: TraceResult | undefined;
+  learn: LearnState;
   /** What is under way, by what started it. */
   activities: Record<string, Activity>;
   messages: Message[];
@@ -212,14 +219,17 @@ export const gen1Window: RecordingSettings = {
 export const usePlayground = create<PlaygroundState>()(() => ({
   backendPreference: 'auto',
   backend: undefined,
-  models: { snn: undefined, ann: undefined },
+  models: { snn: undefined, ann: undefined, converted: undefined },
   source: undefined,
   recording: undefined,
   camera: { settings: defaultSimulatorSettings, running: false },
   run: trainedRun,
   detection: defaultDetection,
-  results: { snn: undefined, ann: undefined },
+  results: { snn: undefined, ann: undefined, converted: undefined },
+  converted: firstConvertedState,
+  energy: firstEnergyState,
   trace: undefined,
+  learn: initialLearn,
   activities: {},
   messages: [],
   view: {

@@ -1,10 +1,11 @@
 import type { Surrogate } from '../base/surrogate';
-import type { ConvolutionGeometry, NeuronParameters } from './operations';
+import { convolvedSide, type ConvolutionGeometry, type NeuronParameters } from './operations';
 
 /**
  * The operations of training: forward and backward, one by one, over a batch. Values have the logical shape
  * `[steps, images, height, width, channels]`; what is the same at every step has one step, and its gradient is the sum over
- * them. Gradients are added to what is there, since a value may have several readers.
+ * them. Gradients are added to what is there, since a value may have several readers. Only `read` waits: on a GPU every
+ * other operation is but put into the queue.
  */
 export interface BatchShape {
   steps: number;
@@ -27,17 +28,19 @@ export interface FiredBatch extends Batch {
 /** `lif` spikes, `silu` emits SiLU in place of spikes (`Conv` rows), `relu` is the ANN twin's. */
 export type TrainedNeuron = 'lif' | 'silu' | 'relu';
 
-/** A convolution's weights, with room for their gradient. */
+/** A convolution's weights. */
 export interface TrainedWeights {
   readonly geometry: ConvolutionGeometry;
+  /** `[1, kernel, kernel, in, out]`, 0 at first; belongs to the weights. */
+  readonly gradient: Batch;
 }
 
 /** A batch norm over steps, images, rows and columns, in the middle of a forward pass. */
 export interface Normalised {
   readonly output: Batch;
-  /** `[channels]`; of the batch, the variance biased. */
-  readonly mean: Float32Array;
-  readonly variance: Float32Array;
+  /** `[1, 1, 1, 1, channels]`; of the batch (the variance biased), or those that were given. */
+  readonly mean: Batch;
+  readonly variance: Batch;
 }
 
 export interface NormParameters {
@@ -59,7 +62,7 @@ export interface TrainingOperations {
   /** Takes values of the logical shape; copies them. */
   values(data: Float32Array, shape: BatchShape): Batch;
   zeros(shape: BatchShape): Batch;
-  /** @param data `[kernel, kernel, in, out]`; copied. The gradient starts at 0. */
+  /** @param data `[kernel, kernel, in, out]`; copied */
   weights(data: Float32Array, geometry: ConvolutionGeometry): TrainedWeights;
 
   /** @param bias `[out]`, or none */
@@ -72,9 +75,10 @@ export interface TrainingOperations {
   addWeightGradient(gradient: Batch, weights: TrainedWeights, input: Batch): void;
 
   /** With the batch's own statistics, or with given (running) ones. The norm keeps `input` and gives it back with `releaseNorm`. */
-  normalise(input: Batch, norm: NormParameters, running: { mean: Float32Array; variance: Float32Array } | undefined): Promise<Normalised>;
-  /** Turns the gradient of the norm's output into that of its input; `gradient` is used up. @returns gradients of scale and shift */
-  normGradient(gradient: Batch, normalised: Normalised): Promise<{ input: Batch; scale: Float32Array; shift: Float32Array }>;
+  normalise(input: Batch, norm: NormParameters, running: { mean: Float32Array; variance: Float32Array } | undefined): Normalised;
+  /** Turns the gradient of the norm's output into that of its input, in place. @returns gradients of scale and shift, `[1, 1, 1, 1, channels]` */
+  normGradient(gradient: Batch, normalised: Normalised): { scale: Batch; shift: Batch };
+  /** Everything that belongs to the norm, its input and output too. */
   releaseNorm(normalised: Normalised): void;
 
   /** The neuron over `steps`, as `Operations.leakyIntegrateAndFire` and its kin define it; an input of one step is read at every step. */
@@ -84,8 +88,8 @@ export interface TrainingOperations {
    * factor without gradient (specification, section 2); with soft reset `decay * gv[t+1]`. Adds to the gradient of its input.
    */
   addFireGradient(gradient: Batch, fired: FiredBatch, backward: Backward, target: Batch): void;
-  /** Share of neurons that fired over all steps and images. */
-  firingRate(fired: FiredBatch): Promise<number>;
+  /** Share of neurons that fired over all steps and images: one number. */
+  firingRate(fired: FiredBatch): Batch;
 
   maxPool(input: Batch, size: number): Batch;
   addMaxPoolGradient(input: Batch, gradient: Batch, size: number, target: Batch): void;
@@ -100,16 +104,23 @@ export interface TrainingOperations {
   /** `target += factor * source`; repeated over the steps where the source has one, summed where the target has one. */
   addScaled(source: Batch, factor: number, target: Batch): void;
   meanOverSteps(input: Batch): Batch;
-  /** Sums over everything but channels, `[channels]`: the gradient of a bias. */
-  channelSums(input: Batch): Promise<Float32Array>;
+  /** Sums over everything but channels, `[1, 1, 1, 1, channels]`: the gradient of a bias. */
+  channelSums(input: Batch): Batch;
 
-  /** `[kernel, kernel, in, out]`. */
-  weightGradients(weights: readonly TrainedWeights[]): Promise<Float32Array[]>;
-  /** In the logical shape, without padding; of neurons what they emitted. */
+  /** In the logical shape, without padding; of neurons what they emitted. All in one go, where that is cheaper. */
   read(values: readonly Batch[]): Promise<Float32Array[]>;
   release(value: Batch | TrainedWeights): void;
 }
 
 export function batchElements({ steps, images, height, width, channels }: BatchShape): number {
   return steps * images * height * width * channels;
+}
+
+export function convolvedBatch(input: BatchShape, geometry: ConvolutionGeometry): BatchShape {
+  return {
+    ...input,
+    height: convolvedSide(input.height, geometry),
+    width: convolvedSide(input.width, geometry),
+    channels: geometry.outputChannels,
+  };
 }

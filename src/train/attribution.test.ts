@@ -2,7 +2,7 @@ import { openAsBlob } from 'node:fs';
 import { resolve } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { readKernels } from '../cli/kernels';
+import { nodeTraining } from '../../e2e/kernels';
 import type { ResetMode } from '../base/neuron';
 import { quietTask } from '../base/progress';
 import { seededRandom } from '../base/random';
@@ -13,8 +13,6 @@ import type { ConvolutionNode, NetworkGraph } from '../network/graph';
 import { mutingOf, nothingMuted } from '../network/muting';
 import { trainedNeuron } from '../network/network';
 import { graphOfCheckpoint, normEpsilon } from '../network/weights';
-import { EventTraining } from '../tensor/event/training';
-import { startTrainingKernels } from '../tensor/event/trainingKernels';
 import { attribute, type Attribution, type AttributionSettings, type Weights } from './attribution';
 import { readParameters } from './parameters';
 import type { Parameters, PassOutput } from './pass';
@@ -27,13 +25,13 @@ const shape = { steps: 1, height: side, width: side, channels: 3 };
 interface Loaded {
   graph: NetworkGraph;
   parameters: Parameters;
-  operations: EventTraining;
+  operations: Awaited<ReturnType<typeof nodeTraining>>;
 }
 
 async function load(file: 'snn' | 'ann'): Promise<Loaded> {
   const checkpoint = await openCheckpoint(await openAsBlob(resolve(root, `models/bccd/${file}.safetensors`)), quietTask);
   const graph = graphOfCheckpoint(checkpoint);
-  const operations = new EventTraining(await startTrainingKernels(await readKernels('training')));
+  const operations = await nodeTraining();
   return { graph, parameters: await readParameters(graph, checkpoint, quietTask), operations };
 }
 

@@ -11,6 +11,7 @@ import type { Checkpoint } from '../checkpoint/types';
 import { configurations, defaultAnchors } from '../network/configurations';
 import { buildGraph } from '../network/graph';
 import { trainedNeuron } from '../network/network';
+import { ReferenceTraining } from '../tensor/referenceTraining';
 import type { TrainingOperations } from '../tensor/training';
 import { releasedGains, yoloLoss, type TrainingTarget } from './loss';
 import { anchorsInCells, readParameters, toStateDict } from './parameters';
@@ -33,6 +34,7 @@ const cases = ['train-res10-ee-64', 'train-resnet34-cat-64']
 
 const backends: Record<string, () => Promise<TrainingOperations>> = {
   event: nodeTraining,
+  reference: () => Promise.resolve(new ReferenceTraining()),
 };
 
 /** The part of a file whose names begin with `prefix`, as a checkpoint of its own. */

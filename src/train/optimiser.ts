@@ -23,7 +23,7 @@ export function gradientNorm(gradients: ReadonlyMap<string, Float32Array>): numb
  * AdamW (Loshchilov and Hutter 2019) or SGD with Nesterov momentum; weight decay only on `decayed` parameters (convolution
  * weights). Gradients are scaled to `clipNorm` first.
  * @param step counts from 1
- * @returns the norm before clipping
+ * @returns the norm before clipping; where it is not finite, nothing was changed
  */
 export function optimise(
   parameters: ReadonlyMap<string, Float32Array>,
@@ -35,6 +35,7 @@ export function optimise(
   decayed: (name: string) => boolean,
 ): number {
   const norm = gradientNorm(gradients);
+  if (!Number.isFinite(norm)) return norm;
   const scale = norm > settings.clipNorm ? settings.clipNorm / norm : 1;
   const { momentum, weightDecay, kind } = settings;
   const firstCorrection = 1 / (1 - momentum ** step);
@@ -78,7 +79,7 @@ function remembered(moments: Map<string, Float32Array>, name: string, length: nu
 
 /** The learning rate at a step: a linear rise, then half a cosine. `step` counts from 0. */
 export function scheduledRate(peak: number, step: number, steps: number, warmUpSteps: number, finalShare: number): number {
-  if (step < warmUpSteps) return (peak * (step + 1)) / warmUpSteps;
+  if (step < warmUpSteps) return peak * Math.min((step + 1) / warmUpSteps, 1);
   const done = (step - warmUpSteps) / Math.max(steps - warmUpSteps, 1);
   return peak * (finalShare + ((1 - finalShare) * (1 + Math.cos(Math.PI * Math.min(done, 1)))) / 2);
 }

@@ -27,10 +27,18 @@ export interface PassSettings {
 export interface PassOutput {
   /** Per scale `[images, height, width, anchors * (5 + classes)]`: logits averaged over the steps. */
   logits: { data: Float32Array; shape: BatchShape }[];
-  /** Of the batch, by the norm's prefix; what running statistics are made of. The variance is biased. */
-  statistics: Map<string, { mean: Float32Array; variance: Float32Array; places: number }>;
+  /** Of the batch, by the norm's prefix; what running statistics are made of, and empty where those were used. The variance is biased. */
+  statistics: Map<string, BatchStatistics>;
   /** Share of neurons that fired, by layer of the graph; undefined where none spike. */
   firingRates: (number | undefined)[];
+}
+
+export interface BatchStatistics {
+  /** `[channels]` each. */
+  mean: Float32Array;
+  variance: Float32Array;
+  /** Values per channel that they were taken over. */
+  places: number;
 }
 
 export interface BackwardOptions {
@@ -63,6 +71,9 @@ export class Pass {
   private readonly weights = new Map<number, TrainedWeights>();
   /** Values that stand in for what is silenced. */
   private readonly replaced: Batch[] = [];
+  /** Of what has not gone back yet, by node. */
+  private readonly gradients = new Map<number, Batch>();
+  private readonly wanted: Wanted;
   private readonly steps: number;
   private readonly muting: Muting;
 
@@ -74,6 +85,7 @@ export class Pass {
   ) {
     this.steps = settings.mode === 'ann' ? 1 : settings.steps;
     this.muting = settings.muting ?? nothingMuted;
+    this.wanted = new Wanted(operations);
   }
 
   /** @param shape of the pictures: one step, or one picture for each of the steps; values in [0, 1] */
@@ -86,34 +98,33 @@ export class Pass {
       if (detection.has(node.id)) continue;
       if (node.op === 'input') this.values.set(node.id, operations.values(data, shape));
       else {
-        await this.compute(node, output);
+        this.compute(node, output);
         if (this.muting.silent.has(node.id)) this.silence(node.id);
       }
       const fired = this.values.get(node.id) as FiredBatch;
-      if (node.op === 'neuron' && fired.neuron === 'lif') rates.set(node.id, await operations.firingRate(fired));
+      if (node.op === 'neuron' && fired.neuron === 'lif') {
+        this.wanted.once(operations.firingRate(fired), ([rate]) => rates.set(node.id, rate ?? NaN));
+      }
     }
     for (const { node } of graph.scales) {
       const convolution = this.convolutionNode(node);
       const mean = operations.meanOverSteps(this.value(convolution.input));
       this.values.set(node, mean);
       const logits = operations.convolve(mean, this.loaded(convolution), this.bias(convolution));
-      const [values] = await operations.read([logits]);
-      output.logits.push({ data: values ?? new Float32Array(), shape: logits.shape });
-      operations.release(logits);
+      this.wanted.once(logits, (values) => output.logits.push({ data: values, shape: logits.shape }));
     }
+    await this.wanted.read();
     output.firingRates = graph.layers.map(({ node }) => rates.get(node));
     return output;
   }
 
   /** @param logits gradients by scale, shaped like the logits */
   async backward(logits: readonly Float32Array[], options: BackwardOptions): Promise<PassGradients> {
-    const { operations, graph } = this;
-    const gradients = new Map<number, Batch>();
+    const { operations, graph, gradients } = this;
     const result: PassGradients = { parameters: new Map(), input: undefined, emitted: new Map() };
-    const pending: { name: string; weights: TrainedWeights }[] = [];
     const last = this.lastNeeded(options);
     const spiking = graph.nodes.filter((node) => node.op === 'neuron' && (this.values.get(node.id) as FiredBatch).neuron === 'lif').length;
-    const wanted = (name: string): boolean => options.only?.has(name) ?? true;
+    const isTrained = (name: string): boolean => options.only?.has(name) ?? true;
     /** Where the gradient of a node's value is gathered; undefined where nobody needs it. */
     const target = (id: number): Batch | undefined => {
       if (id < last) return undefined;
@@ -125,9 +136,9 @@ export class Pass {
     };
     const through = (node: ConvolutionNode, gradient: Batch, input: Batch): void => {
       const weights = this.loaded(node);
-      if (wanted(node.weightName)) {
+      if (isTrained(node.weightName)) {
         operations.addWeightGradient(gradient, weights, input);
-        pending.push({ name: node.weightName, weights });
+        this.wanted.kept(weights.gradient, (values) => result.parameters.set(node.weightName, values));
       }
     };
 
@@ -138,8 +149,9 @@ export class Pass {
       const { height, width, images } = mean.shape;
       const gradient = operations.values(data, { steps: 1, images, height, width, channels: convolution.channels });
       through(convolution, gradient, mean);
-      if (convolution.shift.kind === 'bias' && wanted(convolution.shift.name)) {
-        result.parameters.set(convolution.shift.name, await operations.channelSums(gradient));
+      const { shift } = convolution;
+      if (shift.kind === 'bias' && isTrained(shift.name)) {
+        this.wanted.once(operations.channelSums(gradient), (values) => result.parameters.set(shift.name, values));
       }
       const to = target(convolution.input);
       if (to) {
@@ -153,8 +165,8 @@ export class Pass {
     for (const node of [...graph.nodes].reverse()) {
       const gradient = gradients.get(node.id);
       if (!gradient) continue;
-      gradients.delete(node.id);
       if (this.muting.silent.has(node.id)) {
+        gradients.delete(node.id);
         operations.release(gradient);
         continue;
       }
@@ -167,16 +179,17 @@ export class Pass {
         case 'convolution': {
           const norm = this.norms.get(node.id);
           if (!norm || node.shift.kind !== 'norm') throw new RangeError(`Node ${node.id} has no norm.`);
-          const back = await operations.normGradient(gradient, norm);
-          for (const part of ['weight', 'bias'] as const) {
-            const name = `${node.shift.prefix}.${part}`;
-            if (wanted(name)) result.parameters.set(name, part === 'weight' ? back.scale : back.shift);
+          const { scale, shift } = operations.normGradient(gradient, norm);
+          const { prefix } = node.shift;
+          for (const [name, values] of [[`${prefix}.weight`, scale], [`${prefix}.bias`, shift]] as const) {
+            if (isTrained(name)) this.wanted.once(values, (data) => result.parameters.set(name, data));
+            else operations.release(values);
           }
           const input = this.value(node.input);
-          through(node, back.input, input);
+          through(node, gradient, input);
           const needed = graph.nodes[node.input]?.op !== 'input' || options.trace;
           const to = needed ? target(node.input) : undefined;
-          if (to) operations.addInputGradient(back.input, this.loaded(node), input, to, this.settings.surrogate, options.trace);
+          if (to) operations.addInputGradient(gradient, this.loaded(node), input, to, this.settings.surrogate, options.trace);
           break;
         }
         case 'neuron': {
@@ -220,10 +233,10 @@ export class Pass {
           }
           break;
       }
+      gradients.delete(node.id);
       operations.release(gradient);
     }
-    const weightGradients = await operations.weightGradients(pending.map(({ weights }) => weights));
-    pending.forEach(({ name }, index) => result.parameters.set(name, weightGradients[index] ?? new Float32Array()));
+    await this.wanted.read();
     return result;
   }
 
@@ -237,7 +250,11 @@ export class Pass {
     return this.value(node).shape;
   }
 
+  /** Also after a pass that failed on its way. */
   release(): void {
+    this.wanted.release();
+    for (const gradient of this.gradients.values()) this.operations.release(gradient);
+    this.gradients.clear();
     // A norm owns its input and its output.
     for (const [id, value] of this.values) if (!this.norms.has(id)) this.operations.release(value);
     for (const norm of this.norms.values()) this.operations.releaseNorm(norm);
@@ -249,7 +266,7 @@ export class Pass {
     this.weights.clear();
   }
 
-  private async compute(node: Exclude<GraphNode, { op: 'input' }>, output: PassOutput): Promise<void> {
+  private compute(node: Exclude<GraphNode, { op: 'input' }>, output: PassOutput): void {
     const { operations } = this;
     switch (node.op) {
       case 'convolution': {
@@ -261,10 +278,14 @@ export class Pass {
             ? { mean: this.parameter(`${prefix}.running_mean`), variance: this.parameter(`${prefix}.running_var`) }
             : undefined;
         const norm = { scale: this.parameter(`${prefix}.weight`), shift: this.parameter(`${prefix}.bias`), epsilon: normEpsilon };
-        const normalised = await operations.normalise(sums, norm, running);
+        const normalised = operations.normalise(sums, norm, running);
         const { steps, images, height, width } = sums.shape;
-        const { mean, variance } = normalised;
-        output.statistics.set(prefix, { mean, variance, places: steps * images * height * width });
+        if (!running) {
+          const statistics: BatchStatistics = { mean: new Float32Array(), variance: new Float32Array(), places: steps * images * height * width };
+          output.statistics.set(prefix, statistics);
+          this.wanted.kept(normalised.mean, (values) => (statistics.mean = values));
+          this.wanted.kept(normalised.variance, (values) => (statistics.variance = values));
+        }
         this.norms.set(node.id, normalised);
         this.values.set(node.id, normalised.output);
         return;
@@ -353,5 +374,33 @@ export class Pass {
     const value = this.values.get(id);
     if (!value) throw new RangeError(`Node ${id} has not run.`);
     return value;
+  }
+}
+
+/** Values that are wanted as arrays, gathered and read in one go: on a GPU every reading waits for all that was queued before. */
+class Wanted {
+  private all: { value: Batch; take: (values: Float32Array) => void; owned: boolean }[] = [];
+
+  constructor(private readonly operations: TrainingOperations) {}
+
+  /** Released when it has been read. */
+  once(value: Batch, take: (values: Float32Array) => void): void {
+    this.all.push({ value, take, owned: true });
+  }
+
+  /** Belongs to something that lasts longer. */
+  kept(value: Batch, take: (values: Float32Array) => void): void {
+    this.all.push({ value, take, owned: false });
+  }
+
+  async read(): Promise<void> {
+    const arrays = await this.operations.read(this.all.map(({ value }) => value));
+    this.all.forEach(({ take }, index) => take(arrays[index] ?? new Float32Array()));
+    this.release();
+  }
+
+  release(): void {
+    for (const { value, owned } of this.all) if (owned) this.operations.release(value);
+    this.all = [];
   }
 }

@@ -9,10 +9,11 @@ import { buildGraph, type NetworkGraph } from '../network/graph';
 import { anchorsOfCheckpoint, expectedTensors, graphOfCheckpoint } from '../network/weights';
 import { fitAnchors } from './anchors';
 import { stageOf, totalEpochs, type TrainingConfig } from './config';
+import { logLine, readLog, type EpochReport, type StepReport } from './log';
 import { initialParameters, readParameters, toStateDict } from './parameters';
 import type { Parameters } from './pass';
 import type { TrainingSource } from './source';
-import type { EpochReport, StepReport, Trainer, TrainingState } from './trainer';
+import type { Trainer, TrainingState } from './trainer';
 
 /** Where a run lives: a folder, or the browser's storage for this site. */
 export interface RunStore {
@@ -24,8 +25,6 @@ export interface RunStore {
   writeLog(lines: string): Promise<void>;
   appendLog(line: string): Promise<void>;
 }
-
-export type LogLine = ({ kind: 'step' } & StepReport) | ({ kind: 'epoch' } & EpochReport & { step: number });
 
 /** The network that a run trains: of a checkpoint, or new ones of a configuration with the data's classes. */
 export async function startingPoint(
@@ -135,31 +134,17 @@ function groupOf(state: TrainingState, group: (typeof groups)[number]): Map<stri
   return group === 'parameters' || group === 'average' ? state[group] : state.moments[group];
 }
 
-/** The log without what happened after the state was written: that will happen again. */
-export function logUpTo(log: string, step: number): string {
-  return log
-    .split('\n')
-    .filter((line) => {
-      try {
-        const parsed: unknown = JSON.parse(line);
-        return typeof parsed === 'object' && parsed !== null && 'step' in parsed && typeof parsed.step === 'number' && parsed.step <= step;
-      } catch {
-        // A line that was being written when the run was killed.
-        return false;
-      }
-    })
-    .map((line) => `${line}\n`)
-    .join('');
-}
-
 export interface RunListener {
   onStep?: (report: StepReport) => void;
+  /** After every epoch, before it is evaluated if it is. */
+  onEpochEnd?: (epoch: number) => Promise<void>;
+  /** After every evaluation. */
   onEpoch?: (report: EpochReport) => void | Promise<void>;
 }
 
 /**
  * Trains until the end, or until it is cancelled: then the state is written, and the run can be taken up.
- * @throws AppError `cancelled`, and what reading pictures or the machine's memory may raise
+ * @throws AppError `cancelled`, `train/diverged`, and what reading pictures or the machine's memory may raise
  */
 export async function run(trainer: Trainer, store: RunStore, task: Task, listener: RunListener = {}): Promise<void> {
   const { config } = trainer;
@@ -168,26 +153,33 @@ export async function run(trainer: Trainer, store: RunStore, task: Task, listene
     await store.writeState(await writeState(trainer.state));
     written = performance.now();
   };
+  const endEpoch = async (): Promise<void> => {
+    const { step } = trainer.state;
+    const epoch = step / trainer.stepsPerEpoch;
+    await listener.onEpochEnd?.(epoch);
+    if (epoch % config.evaluateEvery !== 0 && !trainer.isDone) return;
+    const measured = await trainer.evaluate(task);
+    await store.appendLog(logLine({ kind: 'epoch', step, ...measured }));
+    await listener.onEpoch?.(measured);
+  };
+  const atEpochEnd = (): boolean => trainer.state.step > 0 && trainer.state.step % trainer.stepsPerEpoch === 0;
   try {
+    // An evaluation that was cut short is made again.
+    if (atEpochEnd() && !readLog(await store.readLog()).epochs.some(({ step }) => step === trainer.state.step)) await endEpoch();
     while (!trainer.isDone) {
       throwIfCancelled(task.signal);
       const report = await trainer.step(task);
-      await store.appendLog(lineOf({ kind: 'step', ...report }));
+      await store.appendLog(logLine({ kind: 'step', ...report }));
       listener.onStep?.(report);
       const { size, steps } = stageOf(config, report.epoch);
       task.report({
         label: `Training, epoch ${report.epoch + 1} of ${totalEpochs(config)}, ${size} px${config.mode === 'snn' ? `, T = ${steps}` : ''}`,
         done: report.step, total: report.steps, unit: 'items',
       });
-      if (report.step % trainer.stepsPerEpoch === 0) {
-        const epoch = report.step / trainer.stepsPerEpoch;
-        if (epoch % config.evaluateEvery === 0 || trainer.isDone) {
-          // The state first: an evaluation that is cut short is made again, not the epoch.
-          await save();
-          const measured = await trainer.evaluate(task);
-          await store.appendLog(lineOf({ kind: 'epoch', step: report.step, ...measured }));
-          await listener.onEpoch?.(measured);
-        }
+      if (atEpochEnd()) {
+        // The state first: what may be cut short is the evaluation, not the epoch.
+        await save();
+        await endEpoch();
       }
       if (performance.now() - written > config.checkpointMinutes * 60_000) await save();
       await new Promise((resolve) => setTimeout(resolve, 0));
@@ -195,10 +187,6 @@ export async function run(trainer: Trainer, store: RunStore, task: Task, listene
   } finally {
     await save();
   }
-}
-
-function lineOf(line: LogLine): string {
-  return `${JSON.stringify(line, (_, value: unknown) => (typeof value === 'number' ? Number(value.toPrecision(6)) : value))}\n`;
 }
 
 /** The averaged weights as a checkpoint's entries, with the released code's names. */

@@ -1,12 +1,13 @@
+import { AppError } from '../base/errors';
+import { throwIfCancelled, type Task } from '../base/progress';
 import { seededRandom, shuffled } from '../base/random';
-import type { Task } from '../base/progress';
-import { throwIfCancelled } from '../base/progress';
 import type { NetworkGraph } from '../network/graph';
 import { trainedNeuron } from '../network/network';
 import { expectedTensors } from '../network/weights';
 import type { TrainingOperations } from '../tensor/training';
 import { augment, type TrainingPicture } from './augment';
 import { stageOf, totalEpochs, type TrainingConfig } from './config';
+import type { EpochReport, StepReport } from './log';
 import { yoloLoss, type Loss, type TrainingTarget } from './loss';
 import { measure } from './measure';
 import { gradientNorm, optimise, scheduledRate, updateAverage, type Moments } from './optimiser';
@@ -27,35 +28,6 @@ export interface TrainingState {
   moments: Moments;
 }
 
-export interface StepReport {
-  /** Counts from 1. */
-  step: number;
-  steps: number;
-  epoch: number;
-  learningRate: number;
-  /** Each with its gain, the mean over the accumulated batches. */
-  box: number;
-  objectness: number;
-  class: number;
-  /** Of all gradients, before clipping. */
-  gradientNorm: number;
-  /** By layer of the graph; null where none spike. */
-  firingRates: (number | null)[];
-  picturesPerSecond: number;
-}
-
-export interface EpochReport {
-  epoch: number;
-  map50: number | null;
-  map: number | null;
-  cocoMap50: number | null;
-  cocoMap: number | null;
-  /** Norm of the gradient of each convolution in the epoch's last step, by the name of its weights. */
-  gradientNorms: Record<string, number>;
-  /** Of the epoch's last step. */
-  firingRates: (number | null)[];
-}
-
 /** A run of training: step after step, each by its own number alone, so that it can be stopped and taken up anywhere. */
 export class Trainer {
   readonly stepsPerEpoch: number;
@@ -69,7 +41,7 @@ export class Trainer {
     readonly graph: NetworkGraph,
     readonly config: TrainingConfig,
     private readonly operations: TrainingOperations,
-    private readonly sources: TrainingSources,
+    readonly sources: TrainingSources,
     readonly state: TrainingState,
   ) {
     this.stepsPerEpoch = Math.max(1, Math.floor(sources.training.length / (config.batch * config.accumulate)));
@@ -105,13 +77,20 @@ export class Trainer {
       outputs.push(output);
       for (const [name, values] of found) addTo(gradients, name, values);
     }
-    for (const output of outputs) this.updateStatistics(output);
     const learningRate = scheduledRate(
       config.optimiser.learningRate, state.step, this.steps, config.schedule.warmUpEpochs * this.stepsPerEpoch, config.schedule.finalShare,
     );
     const norm = optimise(
       state.parameters, gradients, state.moments, config.optimiser, learningRate, state.step + 1, (name) => this.decayed.has(name),
     );
+    if (!Number.isFinite(norm)) {
+      throw new AppError(
+        'train/diverged',
+        `Training went astray in step ${state.step + 1}: a gradient is no finite number.`,
+        'Begin again with a lower learning rate, or clip gradients at a smaller norm.',
+      );
+    }
+    for (const output of outputs) this.updateStatistics(output);
     updateAverage(state.average, state.parameters, config.averageDecay, state.step + 1);
     state.step++;
     this.lastGradients = gradients;

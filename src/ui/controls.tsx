@@ -80,11 +80,13 @@ export interface SliderFieldProps {
   maximum: number;
   step: number;
   format?: Intl.NumberFormatOptions;
+  /** What the value means, where the number alone does not say it. */
+  text?: string;
   /** Called while dragging. */
   onChange: (value: number) => void;
 }
 
-export function SliderField({ label, value, minimum, maximum, step, format, onChange }: SliderFieldProps) {
+export function SliderField({ label, value, minimum, maximum, step, format, text, onChange }: SliderFieldProps) {
   return (
     <Slider
       className="slider"
@@ -96,7 +98,7 @@ export function SliderField({ label, value, minimum, maximum, step, format, onCh
       onChange={onChange}
     >
       <Label className="field-label">{label}</Label>
-      <SliderOutput className="slider-output" />
+      <SliderOutput className="slider-output">{({ defaultChildren }) => text ?? defaultChildren}</SliderOutput>
       <SliderTrack className="slider-track">
         <SliderThumb className="slider-thumb" />
       </SliderTrack>

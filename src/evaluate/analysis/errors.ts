@@ -4,7 +4,7 @@ import type { ComparedPicture, ScoredBox } from '../rules/rules';
 
 /**
  * What is wrong with each detection, as TIDE tells it (Bolya et al., "TIDE: A General Toolbox for Identifying Object
- * Detection Errors", ECCV 2020), at the confidence that the page shows boxes with.
+ * Detection Errors", ECCV 2020).
  */
 
 /** In the order in which they are tried on a detection that found no label. */
@@ -20,8 +20,8 @@ export interface ExplainedPicture {
   labels: LabelVerdict[];
 }
 
-/** Boxes below this confidence are not shown, and not called errors. */
-export const shownConfidence = 0.25;
+/** The boxes that a person sees unless they choose other thresholds (specification, section 6); others are not called errors. */
+export const shownSuppression = { confidence: 0.25, iou: 0.45, severalClassesPerBox: false } as const;
 /** IoU that a correct box has at least. */
 const foreground = 0.5;
 /** Below this IoU a box has nothing to do with a label. */

@@ -10,9 +10,9 @@ const settingsSchema = z.object({
   names: z
     .union([z.array(z.coerce.string()), z.record(z.coerce.string(), z.coerce.string())])
     .optional(),
-  train: z.unknown(),
-  val: z.unknown(),
-  test: z.unknown(),
+  train: z.unknown().optional(),
+  val: z.unknown().optional(),
+  test: z.unknown().optional(),
 });
 const pathsSchema = z.union([z.string().transform((path) => [path]), z.array(z.string())]).catch([]);
 

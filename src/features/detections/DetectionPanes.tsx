@@ -5,18 +5,22 @@ import { placeOfCell } from '../../base/receptivePlace';
 import { BoxOverlay } from '../../charts/BoxOverlay';
 import type { OverlayBox } from '../../charts/boxText';
 import { EventPicture } from '../../charts/EventPicture';
+import { formatEnergy } from '../../charts/format';
+import { convertedSteps, resumeConverted, setConvertedSteps } from '../../commands/converted';
 import { truthInWindow } from '../../commands/recordings';
 import { openFiles } from '../../commands/files';
 import { setView, usePlayground, type EventsSource, type PaneResult, type Slot } from '../../state/store';
-import { Button, Panel } from '../../ui/controls';
+import { Button, Panel, SliderField } from '../../ui/controls';
 import './detections.css';
 
 /** The same frame through both networks: same preprocessing, same thresholds, same colour per class. */
 export function DetectionPanes() {
+  const isConverted = usePlayground((state) => state.converted.isOn);
   return (
-    <div className="panes">
+    <div className="panes" data-panes={isConverted ? 3 : 2}>
       <Pane slot="snn" />
       <Pane slot="ann" />
+      {isConverted && <Pane slot="converted" />}
     </div>
   );
 }
@@ -35,14 +39,17 @@ function Pane({ slot }: { slot: Slot }) {
   const current = source && pane?.sourceId === source.id ? pane : undefined;
   const detections = current ? boxesAt(current, slot === 'snn' ? step : 0) : noDetections;
   const compared = useBoxesWithTruth(detections, current !== undefined);
-  const title = slot === 'snn' ? `SNN (T = ${pane?.result.steps ?? '…'})` : 'ANN baseline (one pass)';
+  const steps = pane?.result.steps ?? '…';
+  const title = { snn: `SNN (T = ${steps})`, ann: 'ANN baseline (one pass)', converted: `Converted SNN (T = ${steps})` }[slot];
+  const name = { snn: `SNN, step ${step + 1}`, ann: 'ANN', converted: `Converted SNN, T = ${steps}` }[slot];
   return (
     <Panel title={title} className="pane">
+      {slot === 'converted' && <ConvertedSteps />}
       <Caption pane={current} count={detections.length} slot={slot} />
       <div className="pane-picture" data-testid={`pane-${slot}`} data-drop-slot={slot}>
         {source?.kind === 'events' && (
           <EventPicture
-            title={slot === 'snn' ? `SNN, step ${step + 1}` : 'ANN'}
+            title={name}
             sensor={source.size}
             pixels={source.view.pixels}
             theme={theme}
@@ -55,7 +62,7 @@ function Pane({ slot }: { slot: Slot }) {
         )}
         {source?.kind === 'picture' && (
           <BoxOverlay
-            title={slot === 'snn' ? `SNN, step ${step + 1}` : 'ANN'}
+            title={name}
             image={source.bitmap}
             width={source.size.width}
             height={source.size.height}
@@ -120,7 +127,7 @@ function boxesAt({ result }: PaneResult, step: number): readonly Detection[] {
 function Caption({ pane, count, slot }: { pane: PaneResult | undefined; count: number; slot: Slot }) {
   if (!pane) return <span className="pane-caption">not run yet</span>;
   const { timing, backend, energy } = pane.result;
-  const picojoules = slot === 'snn' ? energy.snnPj : energy.annPj;
+  const picojoules = slot === 'ann' ? energy.annPj : energy.snnPj;
   return (
     <span className="pane-caption">
       <span title={`Network on ${backend.label}, reading back included; preprocessing ${timing.preprocessMs.toFixed(0)} ms more`}>
@@ -131,11 +138,35 @@ function Caption({ pane, count, slot }: { pane: PaneResult | undefined; count: n
       {picojoules !== null && (
         <>
           {' · '}
-          <span title={`Estimate for neuromorphic hardware, not this device. ${energy.convention}.`}>{(picojoules / 1e6).toFixed(0)} µJ est.</span>
+          <span title={`Estimate for neuromorphic hardware, not this device. ${energy.convention}.`}>{formatEnergy(picojoules)} est.</span>
         </>
       )}
       {pane.precomputed && <span className="pane-precomputed"> · precomputed</span>}
     </span>
+  );
+}
+
+/** How far the converted network is to run; the positions double, four to each doubling. */
+function ConvertedSteps() {
+  const { steps, points, running } = usePlayground((state) => state.converted);
+  const done = points.at(-1)?.steps ?? 0;
+  return (
+    <div className="pane-steps">
+      <SliderField
+        label="Steps T"
+        value={Math.max(convertedSteps.indexOf(steps), 0)}
+        minimum={0}
+        maximum={convertedSteps.length - 1}
+        step={1}
+        text={String(steps)}
+        onChange={(position) => setConvertedSteps(convertedSteps[position] ?? steps)}
+      />
+      {!running && done < steps && (
+        <Button look="quiet" onPress={resumeConverted}>
+          {done === 0 ? 'Run it' : `Go on from ${done}`}
+        </Button>
+      )}
+    </div>
   );
 }
 
@@ -167,7 +198,7 @@ function BoxTable({ boxes, slot }: { boxes: readonly OverlayBox[]; slot: Slot })
   return (
     <details className="pane-table">
       <summary>Table of boxes</summary>
-      <div className="table-scroll" tabIndex={0} role="region" aria-label={`Boxes of the ${slot.toUpperCase()}`}>
+      <div className="table-scroll" tabIndex={0} role="region" aria-label={`Boxes of the ${{ snn: 'SNN', ann: 'ANN', converted: 'converted SNN' }[slot]}`}>
         <table data-testid={`boxes-${slot}`}>
           <thead>
             <tr>

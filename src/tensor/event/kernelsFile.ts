@@ -1,9 +1,13 @@
 import address from './kernels.wasm?url';
+import trainingAddress from './trainingKernels.wasm?url';
 import type { KernelSource } from './kernels';
 
 /** The compiled kernels on the built site. Only for bundled code: Node has no such imports. */
-export const fetchKernels: KernelSource = async () => {
-  const response = await fetch(address);
+export const fetchKernels: KernelSource = () => fetchProgram(address);
+export const fetchTrainingKernels: KernelSource = () => fetchProgram(trainingAddress);
+
+async function fetchProgram(from: string): Promise<ArrayBuffer> {
+  const response = await fetch(from);
   if (!response.ok) throw new Error(`the server answered ${response.status} for it`);
   return response.arrayBuffer();
-};
+}

@@ -1,15 +1,16 @@
 import { surrogateShapes, type Surrogate } from '../../base/surrogate';
-import { convolvedSide, type ConvolutionGeometry, type NeuronParameters } from '../operations';
-import type {
-  Backward,
-  Batch,
-  BatchShape,
-  FiredBatch,
-  Normalised,
-  NormParameters,
-  TrainedNeuron,
-  TrainedWeights,
-  TrainingOperations,
+import type { ConvolutionGeometry, NeuronParameters } from '../operations';
+import {
+  convolvedBatch,
+  type Backward,
+  type Batch,
+  type BatchShape,
+  type FiredBatch,
+  type Normalised,
+  type NormParameters,
+  type TrainedNeuron,
+  type TrainedWeights,
+  type TrainingOperations,
 } from '../training';
 import { Heap } from './heap';
 import type { TrainingKernels } from './trainingKernels';
@@ -41,13 +42,14 @@ interface EventWeights extends TrainedWeights {
   plain: number;
   /** The same in blocks of output channels. */
   packed: number;
-  /** As `plain`. */
-  gradient: number;
+  gradient: EventBatch;
 }
 
 interface EventNormalised extends Normalised {
   output: EventBatch;
   input: EventBatch;
+  /** `[channels]` each. */
+  means: Float32Array;
   inverse: Float32Array;
   scale: Float32Array;
   /** Statistics that do not depend on the batch carry no gradient. */
@@ -107,10 +109,9 @@ export class EventTraining implements TrainingOperations {
     if (outputs > largestChannels || kernel > 11) throw new RangeError('The convolution is wider than the kernels of training allow.');
     const plain = this.heap.allocate(rows * outputs * 4);
     const packed = this.heap.allocate(rows * outputs * 4);
-    const gradient = this.heap.allocate(rows * outputs * 4);
     this.setRows(plain, data, rows, outputChannels);
     this.kernels.packBlocks(plain, rows, outputs, packed);
-    this.floats(gradient, rows * outputs).fill(0);
+    const gradient = this.zeros({ steps: 1, images: kernel, height: kernel, width: inputChannels, channels: outputChannels }) as EventBatch;
     const weights: EventWeights = { geometry, plain, packed, gradient };
     return weights;
   }
@@ -121,7 +122,7 @@ export class EventTraining implements TrainingOperations {
     const lists = this.activeLists(input);
     const { kernel, stride, padding, inputChannels } = geometry;
     const { steps, images, height, width } = input.shape;
-    const output = this.allocate(convolved(input.shape, geometry));
+    const output = this.allocate(convolvedBatch(input.shape, geometry));
     const outputs = strideOf(geometry.outputChannels);
     const initial = bias ? this.perChannel(bias, outputs) : this.nothing;
     // One pixel's rows must fit.
@@ -181,13 +182,13 @@ export class EventTraining implements TrainingOperations {
           lists.address, lists.listBytes, lists.counts, spikes(input) ? 0 : address, strideOf(inputChannels) * 4,
           frame, Math.min(framesAtOnce, frames - frame), height, width, inputChannels, row, Math.min(height, row + rowsAtOnce),
           kernel, stride, padding, (gradient as EventBatch).address, gradient.shape.height, gradient.shape.width, outputs,
-          border, surrounded, starts, entries, capacity, target,
+          border, surrounded, starts, entries, capacity, target.address,
         );
       }
     }
   }
 
-  normalise(input: Batch, norm: NormParameters, running: { mean: Float32Array; variance: Float32Array } | undefined): Promise<Normalised> {
+  normalise(input: Batch, norm: NormParameters, running: { mean: Float32Array; variance: Float32Array } | undefined): Normalised {
     const source = input as EventBatch;
     const { channels } = input.shape;
     const stride = strideOf(channels);
@@ -197,9 +198,10 @@ export class EventTraining implements TrainingOperations {
     if (running) ({ mean, variance } = running);
     else {
       const { sums, products } = this.channelPairs(stride, (first, second) => {
-        this.kernels.sumChannels(source.address, places, stride * 4, first, second);
+        this.kernels.sumChannels(source.address, places, stride * 4, source.address, first, second);
       });
-      mean = Float32Array.from({ length: channels }, (_, c) => at(sums, c) / places);
+      const origin = this.floats(source.address, channels);
+      mean = Float32Array.from({ length: channels }, (_, c) => at(origin, c) + at(sums, c) / places);
       variance = Float32Array.from({ length: channels }, (_, c) => Math.max(0, at(products, c) / places - (at(sums, c) / places) ** 2));
     }
     const inverse = variance.map((value) => 1 / Math.sqrt(value + norm.epsilon));
@@ -211,13 +213,14 @@ export class EventTraining implements TrainingOperations {
     this.heap.release(scale);
     this.heap.release(shift);
     const normalised: EventNormalised = {
-      output, mean, variance, input: source, inverse, scale: norm.scale, ownStatistics: running === undefined,
+      output, mean: this.vector(mean), variance: this.vector(variance), input: source, means: mean, inverse, scale: norm.scale,
+      ownStatistics: running === undefined,
     };
-    return Promise.resolve(normalised);
+    return normalised;
   }
 
-  normGradient(gradient: Batch, normalised: Normalised): Promise<{ input: Batch; scale: Float32Array; shift: Float32Array }> {
-    const { input, mean, inverse, scale, ownStatistics } = normalised as EventNormalised;
+  normGradient(gradient: Batch, normalised: Normalised): { scale: Batch; shift: Batch } {
+    const { input, means: mean, inverse, scale, ownStatistics } = normalised as EventNormalised;
     const { address } = gradient as EventBatch;
     const { channels } = input.shape;
     const stride = strideOf(channels);
@@ -234,17 +237,15 @@ export class EventTraining implements TrainingOperations {
     const offsets = this.perChannel(factor.map((value, c) => value * at(sums, c) * share), stride);
     this.kernels.normGradient(address, input.address, places, stride * 4, means, factors, slopes, offsets);
     for (const array of [means, inverses, factors, slopes, offsets]) this.heap.release(array);
-    return Promise.resolve({
-      input: gradient,
-      scale: Float32Array.from(products.subarray(0, channels)),
-      shift: Float32Array.from(sums.subarray(0, channels)),
-    });
+    return {
+      scale: this.vector(Float32Array.from(products.subarray(0, channels))),
+      shift: this.vector(Float32Array.from(sums.subarray(0, channels))),
+    };
   }
 
   releaseNorm(normalised: Normalised): void {
-    const { input, output } = normalised as EventNormalised;
-    this.release(input);
-    this.release(output);
+    const { input, output, mean, variance } = normalised as EventNormalised;
+    for (const value of [input, output, mean, variance]) this.release(value);
   }
 
   fire(input: Batch, steps: number, neuron: TrainedNeuron, parameters: NeuronParameters): FiredBatch {
@@ -254,8 +255,9 @@ export class EventTraining implements TrainingOperations {
     const sourceStepBytes = input.shape.steps === 1 ? 0 : values * 4;
     const { decay, threshold, reset } = parameters;
     let membrane: number | undefined;
-    if (neuron === 'relu') this.kernels.relu(address, stored(output.shape), output.address);
-    else if (neuron === 'lif') {
+    if (neuron === 'relu') {
+      for (let step = 0; step < steps; step++) this.kernels.relu(address + step * sourceStepBytes, values, output.address + step * values * 4);
+    } else if (neuron === 'lif') {
       this.kernels.integrate(address, sourceStepBytes, values, steps, decay, threshold, Number(reset === 'soft'), output.address);
     } else {
       membrane = this.heap.allocate(stored(output.shape) * 4);
@@ -271,8 +273,11 @@ export class EventTraining implements TrainingOperations {
     const to = (target as EventBatch).address;
     const values = stored(shape) / shape.steps;
     const targetStepBytes = target.shape.steps === 1 ? 0 : values * 4;
-    if (neuron === 'relu') this.kernels.addReluGradient(address, from, stored(shape), to);
-    else if (membrane !== undefined) {
+    if (neuron === 'relu') {
+      for (let step = 0; step < shape.steps; step++) {
+        this.kernels.addReluGradient(address + step * values * 4, from + step * values * 4, values, to + step * targetStepBytes);
+      }
+    } else if (membrane !== undefined) {
       this.kernels.addSiluGradient(membrane, address, from, values, shape.steps, parameters.decay, to, targetStepBytes);
     } else {
       this.kernels.addIntegrateGradient(
@@ -282,10 +287,10 @@ export class EventTraining implements TrainingOperations {
     }
   }
 
-  firingRate(fired: FiredBatch): Promise<number> {
+  firingRate(fired: FiredBatch): Batch {
     const { steps, images, height, width, channels } = fired.shape;
     const places = steps * images * height * width;
-    return Promise.resolve(this.kernels.sumCounts(this.activeLists(fired).counts, places) / (places * channels));
+    return this.vector(Float32Array.of(this.kernels.sumCounts(this.activeLists(fired).counts, places) / (places * channels)));
   }
 
   maxPool(input: Batch, size: number): Batch {
@@ -354,22 +359,13 @@ export class EventTraining implements TrainingOperations {
     return mean;
   }
 
-  channelSums(input: Batch): Promise<Float32Array> {
+  channelSums(input: Batch): Batch {
     const { channels } = input.shape;
     const stride = strideOf(channels);
     const { sums } = this.channelPairs(stride, (first, second) => {
-      this.kernels.sumChannels((input as EventBatch).address, stored(input.shape) / stride, stride * 4, first, second);
+      this.kernels.sumChannels((input as EventBatch).address, stored(input.shape) / stride, stride * 4, this.nothing, first, second);
     });
-    return Promise.resolve(Float32Array.from(sums.subarray(0, channels)));
-  }
-
-  weightGradients(weights: readonly TrainedWeights[]): Promise<Float32Array[]> {
-    return Promise.resolve(
-      (weights as readonly EventWeights[]).map(({ gradient, geometry }) => {
-        const { kernel, inputChannels, outputChannels } = geometry;
-        return this.withoutPadding(gradient, kernel * kernel * inputChannels, outputChannels);
-      }),
-    );
+    return this.vector(Float32Array.from(sums.subarray(0, channels)));
   }
 
   read(values: readonly Batch[]): Promise<Float32Array[]> {
@@ -387,7 +383,7 @@ export class EventTraining implements TrainingOperations {
   release(value: Batch | TrainedWeights): void {
     const { plain, packed, gradient } = value as Partial<EventWeights>;
     const { address, active, passing, membrane } = value as Partial<EventFired>;
-    for (const block of [plain, packed, gradient, address, active?.address, passing?.address, membrane]) {
+    for (const block of [plain, packed, gradient?.address, address, active?.address, passing?.address, membrane]) {
       if (block !== undefined) this.heap.release(block);
     }
   }
@@ -468,6 +464,10 @@ export class EventTraining implements TrainingOperations {
     return address;
   }
 
+  private vector(data: Float32Array): Batch {
+    return this.values(data, { steps: 1, images: 1, height: 1, width: 1, channels: data.length });
+  }
+
   private fill({ address, shape }: EventBatch, data: Float32Array): void {
     this.setRows(address, data, data.length / shape.channels, shape.channels);
   }
@@ -510,15 +510,6 @@ const largestChannels = 4096;
 
 function spikes(batch: Batch): boolean {
   return (batch as Partial<EventFired>).neuron === 'lif';
-}
-
-function convolved(input: BatchShape, geometry: ConvolutionGeometry): BatchShape {
-  return {
-    ...input,
-    height: convolvedSide(input.height, geometry),
-    width: convolvedSide(input.width, geometry),
-    channels: geometry.outputChannels,
-  };
 }
 
 function strideOf(channels: number): number {

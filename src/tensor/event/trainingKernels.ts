@@ -41,7 +41,7 @@ export interface TrainingKernels {
   ): void;
   relu(source: number, values: number, target: number): void;
   addReluGradient(emitted: number, gradient: number, values: number, target: number): void;
-  sumChannels(source: number, places: number, bytes: number, sums: number, squares: number): void;
+  sumChannels(source: number, places: number, bytes: number, origin: number, sums: number, squares: number): void;
   affine(source: number, places: number, bytes: number, scale: number, shift: number, target: number): void;
   sumNormGradients(
     gradient: number, source: number, places: number, bytes: number, mean: number, inverse: number, sums: number, products: number,

@@ -1,6 +1,8 @@
 import { blocks, stemOf, type BlockDescription, type BlockKind, type BlockUnit, type GradientProfile, type Isometry, type StackKind, type StackSettings } from '../../base/blockStacks';
+import type { Task } from '../../base/progress';
 import { normal, seededRandom, type Random } from '../../base/random';
 import { surrogateDefinitions } from '../../base/surrogate';
+import { goOn } from './goOn';
 
 /**
  * What theory expects of a stack's gradients before any weight is drawn: block dynamical isometry (Chen et al. 2020, "A comprehensive and
@@ -41,12 +43,16 @@ const drawn = 4000;
 /** Batch norm's epsilon (specification, section 3). */
 const epsilon = 1e-5;
 
-/** The gradient's mean square before each block as a share of the one after the last. */
-export function predictProfile(kind: StackKind, settings: StackSettings): GradientProfile {
+/**
+ * The gradient's mean square before each block as a share of the one after the last.
+ * @throws AppError `cancelled`
+ */
+export async function predictProfile(kind: StackKind, settings: StackSettings, task: Task): Promise<GradientProfile> {
   const random = seededRandom(1);
   let { field } = stem(kind, settings, random);
   const pulls: FieldUnit['pull'][] = [];
   for (let index = 0; index < settings.depth; index++) {
+    await goOn(task, 'Predicting gradients', index, settings.depth);
     const unit = blockField(field, blocks[kind], settings, random);
     field = unit.field;
     pulls.push(unit.pull);

@@ -1,7 +1,8 @@
 import { blocks, largestJacobian, stemOf, type BlockKind, type BlockSpectrum, type GradientProfile, type StackKind, type StackSettings } from '../../base/blockStacks';
 import { AppError } from '../../base/errors';
-import { throwIfCancelled, type Task } from '../../base/progress';
+import type { Task } from '../../base/progress';
 import { normal, seededRandom, type Random } from '../../base/random';
+import { goOn } from './goOn';
 import { predictIsometry } from './meanField';
 import { singularValues } from './singularValues';
 import { block, chain, type Pullback, type Shape } from './units';
@@ -13,6 +14,7 @@ import { block, chain, type Pullback, type Shape } from './units';
 
 /** How many samples' Jacobians make one spectrum. */
 const samplesTaken = 2;
+const measuring = 'Measuring gradients';
 
 /**
  * Sends one random gradient (normal, independent) from the stack's end back to its beginning.
@@ -26,7 +28,7 @@ export async function measureProfile(kind: StackKind, settings: StackSettings, s
   let signal = stackInput(kind, shape, settings, random);
   const pulls: Pullback[] = [];
   for (let index = 0; index < depth; index++) {
-    await goOn(task, index, 2 * depth);
+    await goOn(task, measuring, index, 2 * depth);
     const { output, pull } = block(signal, shape, blocks[kind], settings, random, 'spikes');
     signal = output;
     pulls.push(pull);
@@ -35,7 +37,7 @@ export async function measureProfile(kind: StackKind, settings: StackSettings, s
   const last = meanSquare(gradient);
   const profile = [1];
   for (const pull of pulls.reverse()) {
-    await goOn(task, 2 * depth - profile.length, 2 * depth);
+    await goOn(task, measuring, depth + profile.length - 1, 2 * depth);
     gradient = pull(gradient, shape.samples, undefined);
     profile.unshift(meanSquare(gradient) / last);
   }
@@ -58,16 +60,15 @@ export async function measureSpectrum(kind: BlockKind, place: number, settings: 
   let signal = stackInput(kind, shape, settings, random);
   const total = place + samplesTaken;
   for (let index = 1; index < place; index++) {
-    await goOn(task, index - 1, total);
+    await goOn(task, measuring, index - 1, total);
     signal = block(signal, shape, blocks[kind === 'ems-shape' ? 'ems' : kind], settings, random, 'spikes').output;
   }
   const { pull, neurons } = block(signal, shape, blocks[kind], settings, random, 'spikes');
   const values: number[] = [];
   for (let taken = 0; taken < samplesTaken; taken++) {
-    await goOn(task, place + taken, total);
+    await goOn(task, measuring, place + taken, total);
     values.push(...singularValues(jacobianOf(pull, shape, Math.floor((taken * samples) / samplesTaken)), side, side));
   }
-  await goOn(task, total, total);
   return {
     singularValues: values.sort((a, b) => b - a),
     measured: isometryOf(values),
@@ -113,11 +114,4 @@ function isometryOf(values: readonly number[]): { mean: number; spread: number }
 
 function meanSquare(values: Float64Array): number {
   return values.reduce((sum, value) => sum + value * value, 0) / values.length;
-}
-
-/** Lets the worker read its messages (a cancellation may be among them), and reports. */
-async function goOn(task: Task, done: number, total: number): Promise<void> {
-  task.report({ label: 'Measuring gradients', done, total, unit: 'items' });
-  await new Promise((resolve) => setTimeout(resolve, 0));
-  throwIfCancelled(task.signal);
 }

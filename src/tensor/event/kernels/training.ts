@@ -598,16 +598,20 @@ export function addReluGradient(emitted: usize, gradient: usize, values: i32, ta
 /** Pixels whose float32 sums are added up before they go into the float64 ones. */
 const partialPlaces = 64;
 
-/** Adds to `sums` and `squares` of every channel. */
-export function sumChannels(source: usize, places: i32, bytes: usize, sums: usize, squares: usize): void {
+/**
+ * Adds the distances from `origin`, by channel, and their squares to `sums` and `squares`. An origin within the values keeps the variance exact
+ * that follows from them, however far from 0 the values lie.
+ */
+export function sumChannels(source: usize, places: i32, bytes: usize, origin: usize, sums: usize, squares: usize): void {
   for (let first = 0; first < places; first += partialPlaces) {
     const start = source + <usize>first * bytes;
     const end = source + <usize>min(places, first + partialPlaces) * bytes;
     for (let channel: usize = 0; channel < bytes; channel += 16) {
+      const from = v128.load(origin + channel);
       let sum = f32x4.splat(0);
       let square = f32x4.splat(0);
       for (let at = start + channel; at < end; at += bytes) {
-        const x = v128.load(at);
+        const x = f32x4.sub(v128.load(at), from);
         sum = f32x4.add(sum, x);
         square = f32x4.add(square, f32x4.mul(x, x));
       }
