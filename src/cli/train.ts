@@ -50,7 +50,7 @@ export async function trainCommand(args: string[]): Promise<void> {
   if (!options.resume && (await store.readState())) {
     throw new AppError('usage', `There is a run of the ${config.mode.toUpperCase()} in ${out} already.`, 'Give --resume to go on with it, or another folder.');
   }
-  const { operations } = await openTraining({ kernels: () => readKernels('training') });
+  const { operations } = await openTraining('auto', { kernels: () => readKernels('training') });
   const trainer = await openRun({ config, sources, checkpoint, store }, operations, task);
   await writeFile(join(out, `${config.mode}.config.json`), `${JSON.stringify(config, null, 2)}\n`);
   const manifestFile = join(out, 'manifest.json');

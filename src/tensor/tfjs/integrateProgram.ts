@@ -1,8 +1,5 @@
-import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
-import { flatDispatch } from './lifProgram';
 import type { IntegrateAndFireAttributes } from './integrateKernel';
-
-type WebGPUProgram = Parameters<WebGPUBackend['runWebGPUProgram']>[0];
+import { flatDispatch, type WebGPUProgram } from './programs';
 
 /**
  * The integrate-and-fire neuron over all steps in one dispatch.

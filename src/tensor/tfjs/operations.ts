@@ -1,5 +1,4 @@
 import * as tf from '@tensorflow/tfjs';
-import type { BackendName } from '../../base/backendName';
 import type {
   Audible,
   Convolution,
@@ -13,6 +12,8 @@ import type {
 } from '../operations';
 import { integrateAndFire } from './integrateKernel';
 import { composedLeakyIntegrate, leakyIntegrate } from './neuronKernel';
+import type { TfjsBackend } from './start';
+import { readTensors, repeatSteps } from './tensors';
 
 interface TensorSignal extends Signal {
   tensor: tf.Tensor4D;
@@ -35,7 +36,7 @@ export class TfjsOperations implements Operations {
 
   /** @param neuron `stock` composes the neurons of tfjs's own operations where ours would be used, to compare with */
   constructor(
-    readonly backend: Exclude<BackendName, 'reference' | 'event'>,
+    readonly backend: TfjsBackend,
     neuron: 'ours' | 'stock' = 'ours',
   ) {
     this.integrate = neuron === 'ours' ? leakyIntegrate : composedLeakyIntegrate;
@@ -100,7 +101,7 @@ export class TfjsOperations implements Operations {
         const current = tensorOf(input);
         const first = current.slice([0, 0, 0, 0], [1, -1, -1, -1]).add<tf.Tensor4D>(tensorOf(carried));
         if (steps === 1) return first;
-        const rest = input.shape.steps === 1 ? repeatSteps(current, steps - 1) : current.slice([1, 0, 0, 0], [steps - 1, -1, -1, -1]);
+        const rest = input.shape.steps === 1 ? repeatSteps(current, 1, steps - 1) : current.slice([1, 0, 0, 0], [steps - 1, -1, -1, -1]);
         return tf.concat([first, rest], 0);
       }),
     );
@@ -154,7 +155,7 @@ export class TfjsOperations implements Operations {
       tf.tidy(() => {
         const steps = Math.max(...inputs.map((input) => input.shape.steps));
         return tf.concat(
-          inputs.map((input) => repeatSteps(tensorOf(input), steps)),
+          inputs.map((input) => repeatSteps(tensorOf(input), input.shape.steps, steps)),
           3,
         );
       }),
@@ -172,7 +173,7 @@ export class TfjsOperations implements Operations {
   runningMean(input: Signal, steps: number): Signal {
     return signal(
       tf.tidy(() => {
-        const all = repeatSteps(tensorOf(input), steps);
+        const all = repeatSteps(tensorOf(input), input.shape.steps, steps);
         const sums: tf.Tensor4D[] = [];
         for (let t = 0; t < steps; t++) {
           const current = all.slice([t, 0, 0, 0], [1, -1, -1, -1]);
@@ -191,19 +192,8 @@ export class TfjsOperations implements Operations {
     return signal(tf.sum(tensorOf(input), [1, 2, 3], true));
   }
 
-  async read(values: readonly (Signal | Spikes)[]): Promise<Float32Array[]> {
-    if (this.backend === 'wasm') {
-      return Promise.all(values.map(async (value) => (await tensorOf(value).data()) as Float32Array));
-    }
-    // From a GPU every read-back waits for the queue, so all values travel in one.
-    const joined = tf.tidy(() => tf.concat(values.map((value) => tensorOf(value).flatten())));
-    try {
-      const data = (await joined.data()) as Float32Array;
-      let offset = 0;
-      return values.map((value) => data.slice(offset, (offset += tensorOf(value).size)));
-    } finally {
-      joined.dispose();
-    }
+  read(values: readonly (Signal | Spikes)[]): Promise<Float32Array[]> {
+    return readTensors(values.map(tensorOf), this.backend);
   }
 
   release(value: Signal | Spikes | Convolution): void {
@@ -240,14 +230,5 @@ function convolve(x: tf.Tensor4D, convolution: Convolution): Signal {
   const { stride, padding } = convolution.geometry;
   return signal(
     tf.tidy(() => tf.fused.conv2d({ x, filter, bias, strides: stride, pad: padding, dimRoundingMode: 'floor' })),
-  );
-}
-
-/** By concatenation: tfjs-wasm's `tile` is many times slower. */
-function repeatSteps(x: tf.Tensor4D, steps: number): tf.Tensor4D {
-  if (x.shape[0] === steps) return x;
-  return tf.concat(
-    Array.from({ length: steps }, () => x),
-    0,
   );
 }
