@@ -1,5 +1,6 @@
 import { fetchKernels } from '../tensor/event/kernelsFile';
 import { wasmFiles } from '../tensor/wasmFiles';
+import { storedChoices } from '../tensor/webgpu/storedChoices';
 import { MessageHandler } from './messages';
 import { decodePicture, encodePicture, readModelFile } from './pageFiles';
 import { decodeVideo } from './video';
@@ -8,7 +9,7 @@ import { decodeVideo } from './video';
 
 const handler = new MessageHandler(
   { readModelFile, decodePicture, encodePicture, decodeVideo },
-  { wasmPaths: wasmFiles, eventKernels: fetchKernels },
+  { wasmPaths: wasmFiles, eventKernels: fetchKernels, kernelChoices: storedChoices },
   (message, transfer) => self.postMessage(message, { transfer }),
 );
 

@@ -4,8 +4,8 @@ import { startKernels, type KernelSource } from './event/kernels';
 import { EventOperations } from './event/operations';
 import type { Operations } from './operations';
 import { ReferenceOperations } from './reference';
-import { TfjsOperations } from './tfjs/operations';
-import { startTfjs, tfjsMemory, type TfjsBackend } from './tfjs/start';
+import type { TfjsBackend } from './tfjs/start';
+import type { ChoiceStorage } from './webgpu/kernelChooser';
 
 /** What a person asks for; `auto` is WebGPU on a real GPU, else the CPU. */
 export type BackendPreference = 'auto' | BackendName;
@@ -33,6 +33,8 @@ export interface BackendOptions {
   wasmPaths: Readonly<Record<string, string>> | undefined;
   /** The compiled kernels of the event-driven engine; without them it cannot be had. */
   eventKernels?: KernelSource;
+  /** Where the choice of WebGPU kernels is kept between visits. */
+  kernelChoices?: ChoiceStorage;
   /** Backends that failed in this session and are passed over by `auto`. */
   avoid: readonly BackendName[];
 }
@@ -46,10 +48,16 @@ const never = new Promise<string>(() => undefined);
  * Opens the one backend of this worker or process: tfjs has one active backend, so another choice takes a new worker.
  * @throws AppError `backend/unavailable` when the backend that was asked for by name is not to be had
  */
-export async function openBackend({ preference, avoid, wasmPaths, eventKernels }: BackendOptions): Promise<Backend> {
+export async function openBackend({ preference, avoid, wasmPaths, eventKernels, kernelChoices }: BackendOptions): Promise<Backend> {
   return chooseBackend<Operations>(preference, avoid, async (name, refuseSoftware) => {
     if (name === 'reference') return openReference(new ReferenceOperations());
     if (name === 'event') return openEvent(eventKernels && (async () => new EventOperations(await startKernels(eventKernels))));
+    // What most visitors never need is fetched by those who do.
+    if (name === 'webgpu') {
+      const { openWebgpu } = await import('./webgpu/open');
+      return openWebgpu({ refuseSoftware, choices: kernelChoices });
+    }
+    const [{ startTfjs, tfjsMemory }, { TfjsOperations }] = await Promise.all([import('./tfjs/start'), import('./tfjs/operations')]);
     const started = await startTfjs(name, { wasmPaths, refuseSoftware });
     return typeof started === 'string' ? started : { ...started, operations: new TfjsOperations(name), memory: tfjsMemory };
   });
@@ -60,8 +68,10 @@ export async function openBackend({ preference, avoid, wasmPaths, eventKernels }
  * program is measured against. @throws AppError `backend/unavailable`
  */
 export async function openStockTfjs(name: TfjsBackend, wasmPaths: BackendOptions['wasmPaths']): Promise<Operations> {
-  await openBackend({ preference: name, wasmPaths, avoid: [] });
-  return new TfjsOperations(name, 'stock');
+  const [{ startTfjs }, { TfjsOperations }] = await Promise.all([import('./tfjs/start'), import('./tfjs/operations')]);
+  const started = await startTfjs(name, { wasmPaths, refuseSoftware: false });
+  if (typeof started !== 'string') return new TfjsOperations(name, 'stock');
+  throw new AppError('backend/unavailable', `tfjs cannot run on ${backendTitles[name]} here: ${started}.`, 'Compare with another engine.');
 }
 
 export const backendTitles: Record<BackendName, string> = {
