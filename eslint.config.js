@@ -21,7 +21,7 @@ const rooms = {
   ...dataRooms,
   engine: roomsBelowEngine,
   cli: [...roomsBelowEngine, 'engine'],
-  // And `engine/protocol.ts`, see below.
+  // And the engine's protocols, see below.
   client: ['base'],
   state: ['base', 'client'],
   commands: ['base', 'state'],
@@ -75,15 +75,16 @@ const importPolicies = [
   { allow: { dependency: { source: '@(./*[?]*)' } } },
   { from: { element: { type: 'client' } }, allow: { to: protocol } },
 
-  // The protocol is what the page loads of the engine: other rooms may lend it types, never code.
+  // The protocols are what the page loads of the engine: other rooms may lend them types, never code.
   {
     from: protocol,
     disallow: [
       { to: { element: { types: { noneOf: ['base'] } }, module: { origin: 'local' } }, dependency: { kind: '!type' } },
       { to: { element: { type: 'engine' } } },
     ],
-    message: '`engine/protocol.ts` may import `base`, and only types from the rooms below the engine.',
+    message: 'A protocol may import `base`, other protocols, and only types from the rooms below the engine.',
   },
+  { from: protocol, allow: { to: protocol } },
   { from: { file: { categories: 'test' } }, allow: { to: { element: { type: 'e2e' } } } },
   { disallow: { to: { file: { categories: 'test' } } }, message: 'A test is not for importing.' },
 ];
@@ -146,7 +147,7 @@ export default defineConfig(
       ],
       'boundaries/files': [
         { category: 'test', pattern: 'src/**/*.test.{ts,tsx}' },
-        { category: 'protocol', pattern: 'src/engine/protocol.ts' },
+        { category: 'protocol', pattern: 'src/engine/*rotocol.ts' },
       ],
     },
     rules: {

@@ -158,11 +158,11 @@ const serviceWorker = VitePWA({
     ignoreURLParametersMatching: [/^[0-9a-f]{64}$/],
     // tfjs asks for the address of its multi-threaded program but, without blob workers, never fetches it.
     // What reads HDF5 is large and rarely used: it is stored when it is first fetched.
-    globIgnores: ['**/*-threaded-simd-*.wasm', '**/hdf5_util-*.js'],
+    globIgnores: ['**/*-threaded-simd-*.wasm', '**/ort-wasm-*', '**/hdf5_util-*.js'],
     maximumFileSizeToCacheInBytes: 20 * megabyte,
     cleanupOutdatedCaches: true,
     navigateFallback: 'index.html',
-    navigateFallbackDenylist: [/^\/models\//],
+    navigateFallbackDenylist: [/^\/(models|training)\//],
     runtimeCaching: [
       {
         urlPattern: ({ url, sameOrigin }) => sameOrigin && url.pathname.startsWith('/assets/'),
@@ -170,7 +170,7 @@ const serviceWorker = VitePWA({
         options: { cacheName: 'parts', cacheableResponse: { statuses: [200] }, expiration: { maxEntries: 64, purgeOnQuotaError: true } },
       },
       {
-        urlPattern: ({ url, sameOrigin }) => sameOrigin && url.pathname.startsWith('/models/'),
+        urlPattern: ({ url, sameOrigin }) => sameOrigin && /^\/(models|training)\//.test(url.pathname),
         handler: 'CacheFirst',
         options: {
           cacheName: 'weights',

@@ -2,6 +2,7 @@ import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 import { openPage } from './page';
 import { expect, test } from './support';
+import { drawSquares, openSquares, openTrainPage, readCurve, setSettings, smallRun } from './training';
 
 const sizes = { desktop: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } } as const;
 
@@ -27,6 +28,7 @@ for (const theme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme: theme });
       await openPage(page);
       await page.getByText('Table of boxes').first().click();
+      await page.getByText('Draw digits', { exact: true }).click();
       await expectWellMade(page, `${theme}-${name}`);
     });
 
@@ -52,6 +54,24 @@ for (const theme of ['light', 'dark'] as const) {
       for (const table of ['every step', 'gradients by depth', 'singular values']) await page.getByText(`Table of ${table}`).click();
       await page.getByText('What is measured, and what the theory is').click();
       await expectWellMade(page, `${theme}-${name}-learn`);
+    });
+
+    test(`the same on the Train page: ${theme}, ${name}`, async ({ page }) => {
+      await page.setViewportSize(viewport);
+      await page.emulateMedia({ colorScheme: theme });
+      await openTrainPage(page);
+      await openSquares(page, 10);
+      await setSettings(page, { ...smallRun, stages: [{ epochs: 2, size: 64, steps: 1 }] });
+      await page.getByRole('button', { name: 'Start', exact: true }).click();
+      await expect(page.getByTestId('kept-models')).toBeVisible();
+      await readCurve(page, 'Loss terms');
+      await page.getByText('Table: firing rates').click();
+      await expectWellMade(page, `${theme}-${name}-train`);
+      await page.getByText('Pictures that you label here').click();
+      await page.getByLabel('Open pictures…').setInputFiles({ name: 'shot.png', mimeType: 'image/png', buffer: (await drawSquares(1)).png });
+      await page.getByRole('button', { name: 'Add a box' }).click();
+      await page.getByText('Boxes as numbers').click();
+      await expectWellMade(page, `${theme}-${name}-label`);
     });
   }
 }

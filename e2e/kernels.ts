@@ -10,10 +10,12 @@ export function nodeBackend(preference: 'auto' | BackendName): BackendOptions {
   return { preference, wasmPaths: undefined, eventKernels: () => readKernels(), avoid: [] };
 }
 
+export const nodeTrainingKernels = (): Promise<BufferSource> => readKernels('training');
+
 /** What opens any training that Node has. */
-export const trainingPrograms: TrainingPrograms = { kernels: () => readKernels('training') };
+export const trainingPrograms: TrainingPrograms = { kernels: nodeTrainingKernels };
 
 /** Training on the CPU. */
 export async function nodeTraining(): Promise<EventTraining> {
-  return new EventTraining(await startTrainingKernels(await readKernels('training')));
+  return new EventTraining(await startTrainingKernels(await nodeTrainingKernels()));
 }

@@ -57,7 +57,7 @@ export interface TableBox {
 }
 
 /** The table under a pane, opened first as a person would. */
-export async function readBoxes(page: Page, slot: 'snn' | 'ann'): Promise<TableBox[]> {
+export async function readBoxes(page: Page, slot: 'snn' | 'ann' | 'converted'): Promise<TableBox[]> {
   const table = page.getByTestId(`boxes-${slot}`);
   if (!(await table.isVisible())) {
     await page.locator('.pane').filter({ has: table }).getByText('Table of boxes').click();

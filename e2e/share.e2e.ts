@@ -148,8 +148,11 @@ test('every saved file can be read again', async ({ page }) => {
   expect(rates[0]?.slice(-4)).toEqual(['step 1', 'step 2', 'step 3', 'step 4']);
   expect(rates.slice(1).every((row) => Number(row[5]) > 0 && Number(row[5]) < 1)).toBe(true);
 
-  const [, energy] = csvRows(await saved(page, 'Save the energy estimate (CSV)'));
-  expect(Number(energy?.at(-1))).toBeGreaterThan(Number(energy?.at(-2)));
+  const [columns, ...layers] = csvRows(await saved(page, 'Save the energy estimate (CSV)'));
+  expect(columns).toEqual(['layer', 'operation', 'operations_per_step', 'input_spikes_per_neuron_and_step', 'snn_pj', 'ann_pj', 'steps', 'convention']);
+  const total = (column: number): number => layers.reduce((sum, row) => sum + Number(row[column]), 0);
+  expect(total(5)).toBeGreaterThan(total(4));
+  expect(layers.every((row) => row[7]?.includes('45 nm FP32'))).toBe(true);
 
   const trace = csvRows(await saved(page, 'Save the chosen neuron’s trace (CSV)'));
   const shown = await neuronTable(page).locator('tbody tr td:nth-child(2)').allTextContents();
@@ -181,4 +184,15 @@ test('the palette opens with /, finds by words, and says when nothing fits', asy
   await page.keyboard.press('Escape');
   await page.keyboard.press('Escape');
   await expect(page.getByRole('dialog')).toHaveCount(0);
+});
+
+test('the palette opens with the focus on a switch or a slider, too', async ({ page }) => {
+  await openPage(page);
+  for (const control of [page.getByRole('switch').first(), page.getByRole('slider').first()]) {
+    await control.focus();
+    await page.keyboard.press('/');
+    await expect(page.getByRole('searchbox', { name: 'Find a command' })).toBeFocused();
+    await page.keyboard.press('Escape');
+    await expect(page.getByRole('dialog')).toHaveCount(0);
+  }
 });

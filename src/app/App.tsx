@@ -19,6 +19,9 @@ import { pages } from './pages';
 
 const HelpDialog = lazy(() => import('./HelpDialog'));
 const CommandPalette = lazy(() => import('./CommandPalette'));
+const ExplainPanel = lazy(() => import('../features/explain/ExplainPanel').then(({ ExplainPanel: panel }) => ({ default: panel })));
+const DifferencePanel = lazy(() => import('../features/difference/DifferencePanel').then(({ DifferencePanel: panel }) => ({ default: panel })));
+const HistogramPanel = lazy(() => import('../features/network/HistogramPanel').then(({ HistogramPanel: panel }) => ({ default: panel })));
 const ComparePanel = lazy(() => import('../features/compare/ComparePanel').then(({ ComparePanel: panel }) => ({ default: panel })));
 const EnergyPanel = lazy(() => import('../features/energy/EnergyPanel').then(({ EnergyPanel: panel }) => ({ default: panel })));
 
@@ -76,8 +79,23 @@ function DetectPage() {
             </Shown>
           </div>
           <Suspense>
-            <ComparePanel />
-            <EnergyPanel />
+            <Shown name="explain">
+              <ExplainPanel />
+            </Shown>
+            <div className="detect-row">
+              <Shown name="difference">
+                <DifferencePanel />
+              </Shown>
+              <Shown name="histogram">
+                <HistogramPanel />
+              </Shown>
+            </div>
+            <Shown name="compare">
+              <ComparePanel />
+            </Shown>
+            <Shown name="energy">
+              <EnergyPanel />
+            </Shown>
           </Suspense>
         </div>
         <div className="detect-right">

@@ -1,6 +1,7 @@
 import { Button, SelectField } from '../ui/controls';
 import { MenuButton } from '../ui/MenuButton';
-import { chooseBackend, chooseShippedModel, shippedModels } from '../commands/models';
+import { loadedName } from '../commands/keptModels';
+import { chooseBackend, chooseKeptModel, chooseShippedModel, shippedModels } from '../commands/models';
 import { choosePage } from '../commands/pages';
 import { commandsNow, type Command } from '../commands/registry';
 import { copyLink } from '../commands/shared';
@@ -30,8 +31,12 @@ export function AppHeader() {
   const backend = usePlayground((state) => state.backend);
   const preference = usePlayground((state) => state.backendPreference);
   const theme = usePlayground((state) => state.view.theme);
-  const choices = shippedModels.map(({ name, title }) => ({ id: name as string, label: title }));
-  const shipped = choices.find(({ id }) => id === model?.name);
+  const kept = usePlayground((state) => state.keptModels);
+  const choices = [
+    ...shippedModels.map(({ name, title }) => ({ id: name as string, label: title })),
+    ...kept.map((own) => ({ id: loadedName(own), label: loadedName(own), description: own.title })),
+  ];
+  const known = choices.find(({ id }) => id === model?.name);
   return (
     <header className="app-header">
       <h1>
@@ -42,11 +47,13 @@ export function AppHeader() {
         <SelectField
           label="Model"
           hideLabel
-          choices={shipped || !model ? choices : [...choices, { id: model.name, label: model.name }]}
+          choices={known || !model ? choices : [...choices, { id: model.name, label: model.name }]}
           value={model?.name}
           placeholder="Loading the model…"
           onChange={(name) => {
-            if (shippedModels.some((known) => known.name === name)) void chooseShippedModel(name);
+            const own = kept.find((each) => loadedName(each) === name);
+            if (own) void chooseKeptModel(own);
+            else if (shippedModels.some((each) => each.name === name)) void chooseShippedModel(name);
           }}
         />
         <SelectField

@@ -1,9 +1,11 @@
 import { useEffect, useState, type ReactNode } from 'react';
-import { openFiles } from '../commands/files';
+import { openDropped, openFiles } from '../commands/files';
+import { usePlayground } from '../state/store';
 
 /** The whole page takes dropped and pasted files; onto the ANN's pane, a checkpoint is the twin. */
 export function DropTarget({ children }: { children: ReactNode }) {
   const [isOver, setOver] = useState(false);
+  const page = usePlayground((state) => state.view.page);
   useEffect(() => {
     const paste = (event: ClipboardEvent): void => {
       const files = [...(event.clipboardData?.files ?? [])];
@@ -28,13 +30,15 @@ export function DropTarget({ children }: { children: ReactNode }) {
         event.preventDefault();
         setOver(false);
         const onTwin = event.target instanceof Element && event.target.closest('[data-drop-slot="ann"]') !== null;
-        void openFiles([...event.dataTransfer.files], onTwin ? 'ann' : 'snn');
+        void openDropped(event.dataTransfer, onTwin ? 'ann' : 'snn');
       }}
     >
       {children}
       {isOver && (
         <p className="drop-hint" role="status">
-          Drop a picture, an event recording (with its boxes) or a video to run it, a checkpoint to load it. On the ANN pane a checkpoint becomes the ANN.
+          {page === 'evaluate'
+            ? 'Drop a folder or a zip with labelled pictures or recordings to evaluate on it, a checkpoint to load it.'
+            : 'Drop a picture, an event recording (with its boxes) or a video to run it, a checkpoint to load it. On the ANN pane a checkpoint becomes the ANN.'}
         </p>
       )}
     </div>

@@ -9,7 +9,11 @@ export interface OtherPage {
 }
 
 /** In the order in which the top bar names them, after Detect. */
-export const pages: readonly OtherPage[] = [{ name: 'learn', title: 'Learn', Page: lazy(() => import('../features/learn/LearnPage')) }];
+export const pages: readonly OtherPage[] = [
+  { name: 'evaluate', title: 'Evaluate', Page: lazy(() => import('../features/evaluate/EvaluatePage')) },
+  { name: 'train', title: 'Train', Page: lazy(() => import('../features/train/TrainPage')) },
+  { name: 'learn', title: 'Learn', Page: lazy(() => import('../features/learn/LearnPage')) },
+];
 
 /** All that the top bar names. */
 export const allPages: readonly { name: PageName; title: string }[] = [{ name: 'detect', title: 'Detect' }, ...pages];

@@ -18,6 +18,7 @@ export const errorCodes = [
   'checkpoint/misshapen-tensor',
   'checkpoint/hash-mismatch',
   'checkpoint/too-large',
+  'checkpoint/unsupported-head',
   // network
   'network/unsupported-block',
   'network/invalid-rows',

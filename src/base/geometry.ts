@@ -8,6 +8,8 @@ export interface Detection {
   /** Index into the model's class names. */
   class: number;
   name: string;
+  /** Which cell of which detection scale it came from, where that is known. */
+  cell?: { scale: number; x: number; y: number };
 }
 
 export interface Size {

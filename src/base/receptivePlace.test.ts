@@ -16,6 +16,12 @@ describe('place and cell', () => {
     );
   });
 
+  it('know the stretched input', () => {
+    const [picture, input, map] = [{ width: 304, height: 240 }, { width: 320, height: 320 }, { width: 20, height: 20 }];
+    expect(cellOfPixel({ x: 303, y: 239 }, map, input, picture, 'stretch')).toEqual({ x: 19, y: 19 });
+    expect(placeOfCell({ x: 19, y: 0 }, map, input, picture, 'stretch')).toEqual([288.8, 0, 304, 12].map((side) => expect.closeTo(side, 6) as number));
+  });
+
   it('know the letterbox', () => {
     const picture = { width: 640, height: 480 };
     const input = { width: 256, height: 256 };

@@ -62,7 +62,12 @@ export const surrogateDefinitions: Readonly<Record<SurrogateShape, SurrogateDefi
 };
 
 /** What the released EMS-YOLO was trained with. */
-export const defaultSurrogate: Surrogate = { shape: 'rectangular', parameter: surrogateDefinitions.rectangular.parameter.usual };
+export const defaultSurrogate: Surrogate = surrogateOf('rectangular');
+
+/** A shape with its usual parameter. */
+export function surrogateOf(shape: SurrogateShape): Surrogate {
+  return { shape, parameter: surrogateDefinitions[shape].parameter.usual };
+}
 
 /** ds/dv in place of the step's own derivative; `u` = v - threshold. */
 export function surrogateDerivative(surrogate: Surrogate, u: number): number {

@@ -1,4 +1,5 @@
 import { npyHeader } from './npy';
+import type { Box, Size } from './geometry';
 import type { TruthBox } from './truth';
 
 /** Gen1's record: 8 + 4 * 4 + 1 + 4 + 4 bytes, packed. */
@@ -21,4 +22,14 @@ export function writeGen1Boxes(boxes: readonly TruthBox[]): Uint8Array {
     view.setUint32(at + 29, index, true);
   });
   return bytes;
+}
+
+/** Boxes on a picture as YOLO's text: a class, then centre and size as shares of the picture. */
+export function writeYolo(boxes: readonly { box: Box; class: number }[], { width, height }: Size): string {
+  return boxes
+    .map(({ box: [x1, y1, x2, y2], class: label }) => {
+      const shares = [(x1 + x2) / 2 / width, (y1 + y2) / 2 / height, (x2 - x1) / width, (y2 - y1) / height];
+      return `${label} ${shares.map((share) => share.toFixed(6)).join(' ')}\n`;
+    })
+    .join('');
 }

@@ -24,6 +24,10 @@ export interface BoxOverlayProps {
   selected?: number | undefined;
   /** A place to outline, in the picture's pixels: that of a cell under the pointer elsewhere. */
   marker?: Box | undefined;
+  /** What that place may have seen, by strides and kernels: outlined thinly. */
+  field?: Box | undefined;
+  /** Drawn over the picture, where it says. */
+  veil?: Veil | undefined;
   /** Pixels to ring. */
   ringed?: readonly Cell[] | undefined;
   onHover?: (index: number | undefined) => void;
@@ -31,22 +35,31 @@ export interface BoxOverlayProps {
   onHoverPixel?: (pixel: Cell | undefined) => void;
 }
 
+/** Colours over a part of the picture (or beyond it: what is outside is not drawn). */
+export interface Veil {
+  image: OffscreenCanvas;
+  /** Where it lies, in the picture's pixels. */
+  box: Box;
+}
+
 const pointerSlackPx = 3;
 
 /** The picture, whole, with its boxes. Arrow keys walk the boxes in their order, Enter selects, Escape lets go. */
 export function BoxOverlay(props: BoxOverlayProps) {
-  const { image, pixelated = false, width, height, detections, title, theme, hovered, selected, marker, ringed } = props;
+  const { image, pixelated = false, width, height, detections, title, theme, hovered, selected, marker, field, veil, ringed } = props;
   const { onHover, onSelect, onHoverPixel } = props;
   const draw = useCallback(
     (context: CanvasRenderingContext2D, pane: Size) => {
       const placement = fitInto({ width, height }, pane);
       const ink = readInk(context.canvas);
       if (image) drawPicture(context, image, { width, height }, placement, pixelated);
+      if (veil) drawVeil(context, veil, { width, height }, placement);
       if (ringed) drawRings(context, ringed, placement, ink);
       drawDetections(context, detections, placement, { theme, hovered, selected, pane, ink });
+      if (field) drawField(context, field, { width, height }, placement, ink);
       if (marker) drawMarker(context, placeBox(marker, placement), ink);
     },
-    [image, pixelated, width, height, detections, theme, hovered, selected, marker, ringed],
+    [image, pixelated, width, height, detections, theme, hovered, selected, marker, field, veil, ringed],
   );
   const { canvas, size } = useCanvas(draw);
 
@@ -90,6 +103,32 @@ export function BoxOverlay(props: BoxOverlayProps) {
       />
     </div>
   );
+}
+
+function clipToPicture(context: CanvasRenderingContext2D, { width, height }: Size, { x, y, scale }: Placement): void {
+  context.beginPath();
+  context.rect(x, y, width * scale, height * scale);
+  context.clip();
+}
+
+function drawVeil(context: CanvasRenderingContext2D, { image, box }: Veil, picture: Size, placement: Placement): void {
+  const { x, y, width, height } = placeBox(box, placement);
+  context.save();
+  clipToPicture(context, picture, placement);
+  context.imageSmoothingEnabled = false;
+  context.drawImage(image, x, y, width, height);
+  context.restore();
+}
+
+function drawField(context: CanvasRenderingContext2D, field: Box, picture: Size, placement: Placement, ink: Ink): void {
+  const { x, y, width, height } = placeBox(field, placement);
+  context.save();
+  clipToPicture(context, picture, placement);
+  context.setLineDash([3, 3]);
+  context.lineWidth = 1;
+  context.strokeStyle = ink.accent;
+  context.strokeRect(x + 0.5, y + 0.5, width - 1, height - 1);
+  context.restore();
 }
 
 function drawMarker(context: CanvasRenderingContext2D, { x, y, width, height }: Rectangle, ink: Ink): void {

@@ -1,5 +1,6 @@
 import { useCallback, useState, type KeyboardEvent } from 'react';
 import type { Size } from '../base/geometry';
+import type { CellRange } from '../base/reach';
 import type { Cell } from './layerViews';
 import { readInk, type Ink } from './palette';
 import { cellAt, fitGrid, moveInGrid, type Placement } from './placement';
@@ -15,25 +16,28 @@ export interface CellMapProps {
   /** The cell under the pointer here or elsewhere. */
   cursor: Cell | undefined;
   selected: Cell | undefined;
+  /** Cells that lead to what is pointed at elsewhere; the others are dimmed. */
+  lit?: CellRange | undefined;
   onCursor: (cell: Cell | undefined) => void;
   onSelect: ((cell: Cell) => void) | undefined;
 }
 
 /** A map of a layer's cells. Arrow keys move the cursor, Enter selects its cell, Escape takes it away. */
-export function CellMap({ grid, label, paint, cursor, selected, onCursor, onSelect }: CellMapProps) {
+export function CellMap({ grid, label, paint, cursor, selected, lit, onCursor, onSelect }: CellMapProps) {
   const draw = useCallback(
     (context: CanvasRenderingContext2D, size: PixelSize) => {
       const { width, height } = grid;
       const placement = fitGrid(grid, size, size.pixelRatio);
       const ink = readInk(context.canvas);
       paint(context, placement, ink);
+      if (lit) dimOutside(context, lit, grid, placement, ink);
       context.strokeStyle = ink.line;
       context.lineWidth = 1;
       context.strokeRect(placement.x - 0.5, placement.y - 0.5, width * placement.scale + 1, height * placement.scale + 1);
       if (selected && isWithin(selected, grid)) outline(context, selected, placement, ink.surface, ink.text);
       if (cursor && isWithin(cursor, grid)) outline(context, cursor, placement, ink.surface, ink.accent);
     },
-    [grid, paint, cursor, selected],
+    [grid, paint, cursor, selected, lit],
   );
   const { canvas, size } = useCanvas(draw);
   const cellUnder = (event: { currentTarget: Element; clientX: number; clientY: number }): Cell | undefined =>
@@ -67,6 +71,16 @@ export function CellMap({ grid, label, paint, cursor, selected, onCursor, onSele
       />
     </div>
   );
+}
+
+function dimOutside(context: CanvasRenderingContext2D, { left, top, right, bottom }: CellRange, grid: Size, { x, y, scale }: Placement, ink: Ink): void {
+  const outside = new Path2D();
+  outside.rect(x, y, grid.width * scale, grid.height * scale);
+  outside.rect(x + left * scale, y + top * scale, (right - left + 1) * scale, (bottom - top + 1) * scale);
+  context.globalAlpha = 0.72;
+  context.fillStyle = ink.surface;
+  context.fill(outside, 'evenodd');
+  context.globalAlpha = 1;
 }
 
 /** A cell from another layer may lie beyond this one. */

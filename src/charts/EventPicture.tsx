@@ -1,7 +1,7 @@
 import { useMemo, useRef, useState } from 'react';
 import { format } from 'd3';
-import type { Size } from '../base/geometry';
-import { BoxOverlay } from './BoxOverlay';
+import type { Box, Size } from '../base/geometry';
+import { BoxOverlay, type Veil } from './BoxOverlay';
 import { boxText, countKinds, type OverlayBox } from './boxText';
 import { countPolarities, describeEventPixel, eventColours, shrinkEvents, signedPixels, type EventPixels } from './eventPixels';
 import { formatCount } from './format';
@@ -22,9 +22,15 @@ export interface EventPictureProps {
   /** In the sensor's pixels. */
   boxes: readonly OverlayBox[];
   hovered?: number | undefined;
+  selected?: number | undefined;
+  /** As on any picture. */
+  marker?: Box | undefined;
+  field?: Box | undefined;
+  veil?: Veil | undefined;
   /** Pixels that fire by themselves; they are ringed. */
   hotPixels?: readonly Cell[] | undefined;
   onHover?: (index: number | undefined) => void;
+  onSelect?: (index: number | undefined) => void;
   onHoverPixel?: (pixel: Cell | undefined) => void;
 }
 
@@ -32,7 +38,8 @@ const noHotPixels: readonly Cell[] = [];
 const formatPlace = format('.0f');
 
 /** The events of a window as one picture, with boxes on it; a legend, and the boxes as a table. */
-export function EventPicture({ title, sensor, pixels, theme, boxes, hovered, hotPixels = noHotPixels, onHover, onHoverPixel }: EventPictureProps) {
+export function EventPicture(props: EventPictureProps) {
+  const { title, sensor, pixels, theme, boxes, hovered, selected, marker, field, veil, hotPixels = noHotPixels, onHover, onSelect, onHoverPixel } = props;
   const [pixel, setPixel] = useState<Cell>();
   const { width, height } = sensor;
   const frame = useRef<HTMLDivElement>(null);
@@ -60,8 +67,13 @@ export function EventPicture({ title, sensor, pixels, theme, boxes, hovered, hot
           title={`${title}, ${facts}`}
           theme={theme}
           hovered={hovered}
+          selected={selected}
+          marker={marker}
+          field={field}
+          veil={veil}
           ringed={hotPixels}
           onHover={onHover}
+          onSelect={onSelect}
           onHoverPixel={(next) => {
             if (next?.x === pixel?.x && next?.y === pixel?.y) return;
             setPixel(next);

@@ -1,4 +1,5 @@
 import { useCallback, useMemo } from 'react';
+import type { CellRange } from '../base/reach';
 import type { LayerTrace } from '../base/trace';
 import { CellMap, drawCells, useCursor } from './CellMap';
 import { formatCount, formatExact, formatShort } from './format';
@@ -14,6 +15,8 @@ export interface CellMapInteraction {
   /** The cell under the pointer in another view of the same layer. */
   cursor?: Cell | undefined;
   selected?: Cell | undefined;
+  /** Cells that lead to what is pointed at elsewhere. */
+  lit?: CellRange | undefined;
   onHoverCell?: (cell: Cell | undefined) => void;
   onSelectCell?: (cell: Cell) => void;
 }
@@ -40,7 +43,7 @@ export function channelOf(trace: LayerTrace, choice: ChannelChoice): ChannelChoi
  * Membrane potentials (before the reset) of one step as a heat map. Colours are centred on the threshold, and every step of the layer
  * has the same scale: a cell in orange is above the threshold.
  */
-export function MembraneMap({ trace, theme, cursor: given, selected, onHoverCell, onSelectCell, ...wanted }: LayerMapProps) {
+export function MembraneMap({ trace, theme, cursor: given, selected, lit, onHoverCell, onSelectCell, ...wanted }: LayerMapProps) {
   const step = clampIndex(wanted.step, trace.steps);
   const channel = channelOf(trace, wanted.channel);
   const grid = useMemo(() => ({ width: trace.width, height: trace.height }), [trace]);
@@ -68,6 +71,7 @@ export function MembraneMap({ trace, theme, cursor: given, selected, onHoverCell
         paint={paint}
         cursor={cursor}
         selected={selected}
+        lit={lit}
         onCursor={onCursor}
         onSelect={onSelectCell}
       />

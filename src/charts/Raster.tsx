@@ -1,19 +1,24 @@
 import { useCallback, useMemo, useRef, useState, type KeyboardEvent, type PointerEvent } from 'react';
 import { axisLeft, axisTop, scaleLinear } from 'd3';
+import type { CellRange } from '../base/reach';
+import { spikeMasks } from '../base/spikeMasks';
 import type { LayerTrace } from '../base/trace';
 import { AxisGroup } from './AxisGroup';
 import { formatCount, formatRate } from './format';
 import { clampIndex, neuronPlace } from './layerViews';
 import { rampEntry, rampTable, readInk, type Theme } from './palette';
-import { moveInList } from './placement';
+import { moveInList, type Point } from './placement';
 import {
   bandRates,
   clampRange,
+  firedIn,
   orderNeurons,
+  rasterOf,
   representativeRow,
-  spikeMasks,
   zoomRange,
   type RasterOrder,
+  type RasterSource,
+  type RasterWindow,
   type RowRange,
 } from './rasterIndex';
 import { TableDetails } from './TableDetails';
@@ -22,6 +27,8 @@ import './charts.css';
 
 export interface RasterProps {
   trace: LayerTrace;
+  /** The same layer in windows that came one after the other, with a name for each; the trace is of the last one. Without them, only the trace. */
+  windows?: readonly (RasterWindow & { label: string })[] | undefined;
   order: RasterOrder;
   /** Only neurons that fired. */
   hideSilent: boolean;
@@ -30,6 +37,8 @@ export interface RasterProps {
   /** Numbers of neurons in the layer, `(y * width + x) * channels + channel`. */
   hovered?: number | undefined;
   selected?: number | undefined;
+  /** Cells whose neurons lead to what is pointed at; the others are dimmed. */
+  lit?: CellRange | undefined;
   onHoverNeuron?: (index: number | undefined) => void;
   onSelectNeuron?: (index: number) => void;
   theme: Theme;
@@ -40,9 +49,16 @@ const margin = { top: 22, right: 6, bottom: 4, left: 56 };
 const dragFromPx = 5;
 const columnGapPx = 2;
 
+/** A drag that is narrower than this share of the plot is about rows only. */
+const columnDragShare = 0.15;
+/** Columns are labelled where they have this much room. */
+const labelledColumnPx = 14;
+/** How faint what does not lead to the pointed at is drawn. */
+const dimmed = 0.22;
+
 /**
- * Spikes of a layer: a row for each neuron, a column for each step. Rows that share a pixel are shaded by how many of them spiked.
- * Dragging zooms to the rows dragged over; arrow keys walk the rows, + and - zoom, 0 shows all, Enter selects.
+ * Spikes of a layer: a row for each neuron, a column for each step of each window. Rows that share a pixel are shaded by how many of
+ * them spiked. Dragging zooms to the rows (and columns) dragged over; arrow keys walk the rows, + and - zoom, 0 shows all, Enter selects.
  */
 export function Raster(props: RasterProps) {
   if (props.trace.emits === 'values') {
@@ -55,18 +71,21 @@ export function Raster(props: RasterProps) {
   return <SpikeRaster {...props} />;
 }
 
-function SpikeRaster({ trace, order, hideSilent, step: wantedStep, hovered, selected, onHoverNeuron, onSelectNeuron, theme }: RasterProps) {
-  const { steps, channels } = trace;
-  const step = clampIndex(wantedStep, steps);
-  const masks = useMemo(() => spikeMasks(trace), [trace]);
-  const rows = useMemo(() => orderNeurons(masks, channels, order, hideSilent), [masks, channels, order, hideSilent]);
+function SpikeRaster({ trace, windows, order, hideSilent, step: wantedStep, hovered, selected, lit, onHoverNeuron, onSelectNeuron, theme }: RasterProps) {
+  const { channels } = trace;
+  const source = useMemo(() => rasterOf(windows && windows.length > 0 ? windows : [spikeMasks(trace)]), [trace, windows]);
+  const rows = useMemo(() => orderNeurons(source, channels, order, hideSilent), [source, channels, order, hideSilent]);
+  const lastWindow = source.windows.at(-1);
+  const step = (lastWindow?.firstColumn ?? 0) + clampIndex(wantedStep, trace.steps);
   // A zoom belongs to the rows that it was made on.
-  const [zoom, setZoom] = useState<{ rows: Uint32Array; range: RowRange }>();
-  const kept = zoom?.rows === rows ? zoom.range : undefined;
-  const range = useMemo(() => clampRange(kept, rows.length), [kept, rows]);
-  const setRange = (next: RowRange): void => setZoom({ rows, range: next });
+  const [zoom, setZoom] = useState<{ rows: Uint32Array; range: RowRange; columns: RowRange | undefined }>();
+  const kept = zoom?.rows === rows ? zoom : undefined;
+  const range = useMemo(() => clampRange(kept?.range, rows.length), [kept, rows]);
+  const columns = useMemo(() => clampRange(kept?.columns, source.columns), [kept, source]);
+  const setRange = (next: RowRange, nextColumns = kept?.columns): void => setZoom({ rows, range: next, columns: nextColumns });
+  const showAll = (): void => setZoom(undefined);
   const [cursorRow, setCursorRow] = useState<number>();
-  const [drag, setDrag] = useState<{ from: number; to: number }>();
+  const [drag, setDrag] = useState<{ from: Point; to: Point }>();
 
   const frame = useRef<HTMLDivElement>(null);
   const frameSize = useSize(frame);
@@ -74,7 +93,8 @@ function SpikeRaster({ trace, order, hideSilent, step: wantedStep, hovered, sele
   const plotWidth = Math.max((frameSize?.width ?? 0) - margin.left - margin.right, 0);
   const shown = range.last - range.first;
   const bands = Math.min(shown, Math.max(1, Math.floor(plotHeight * (frameSize?.pixelRatio ?? 1))));
-  const rates = useMemo(() => bandRates(masks, rows, range, bands), [masks, rows, range, bands]);
+  const rates = useMemo(() => bandRates(source, rows, range, bands, columns), [source, rows, range, bands, columns]);
+  const litRates = useMemo(() => lit && bandRates(source, rows, range, bands, columns, isWithin(trace, lit)), [source, rows, range, bands, columns, trace, lit]);
 
   const rowOf = useCallback((neuron: number | undefined) => (neuron === undefined ? -1 : rows.indexOf(neuron)), [rows]);
   const hoveredRow = useMemo(() => rowOf(hovered), [rowOf, hovered]);
@@ -83,11 +103,21 @@ function SpikeRaster({ trace, order, hideSilent, step: wantedStep, hovered, sele
   const draw = useCallback(
     (context: CanvasRenderingContext2D, size: PixelSize) => {
       const ink = readInk(context.canvas);
-      drawBands(context, size, rates, bands, steps, theme, ink.line);
-      const columnWidth = size.width / steps;
+      const shownColumns = columns.last - columns.first;
+      context.globalAlpha = litRates ? dimmed : 1;
+      drawBands(context, size, rates, bands, shownColumns, theme, ink.line);
+      context.globalAlpha = 1;
+      if (litRates) drawBands(context, size, litRates, bands, shownColumns, theme, ink.line, true);
+      const columnWidth = size.width / shownColumns;
+      context.fillStyle = ink.muted;
+      for (const { firstColumn } of source.windows) {
+        if (firstColumn > columns.first && firstColumn < columns.last) context.fillRect(Math.round((firstColumn - columns.first) * columnWidth), 0, 1, size.height);
+      }
       context.strokeStyle = ink.muted;
       context.lineWidth = 1;
-      context.strokeRect(step * columnWidth + 0.5, 0.5, columnWidth - 1, size.height - 1);
+      if (step >= columns.first && step < columns.last) {
+        context.strokeRect((step - columns.first) * columnWidth + 0.5, 0.5, Math.max(columnWidth - 1, 1), size.height - 1);
+      }
       const markRow = (row: number, colour: string): void => {
         if (row < range.first || row >= range.last) return;
         const rowHeight = size.height / shown;
@@ -107,22 +137,22 @@ function SpikeRaster({ trace, order, hideSilent, step: wantedStep, hovered, sele
       if (drag) {
         context.fillStyle = ink.accent;
         context.globalAlpha = 0.2;
-        context.fillRect(0, Math.min(drag.from, drag.to), size.width, Math.abs(drag.to - drag.from));
+        const [left, right] = isColumnDrag(drag, size.width) ? [drag.from.x, drag.to.x].sort((a, b) => a - b) : [0, size.width];
+        context.fillRect(left ?? 0, Math.min(drag.from.y, drag.to.y), (right ?? 0) - (left ?? 0), Math.abs(drag.to.y - drag.from.y));
         context.globalAlpha = 1;
       }
     },
-    [rates, bands, steps, theme, step, range, shown, selectedRow, hoveredRow, drag],
+    [rates, litRates, bands, source, columns, theme, step, range, shown, selectedRow, hoveredRow, drag],
   );
   const { canvas } = useCanvas(draw);
 
-  const stepAxis = useMemo(
-    () =>
-      axisTop(scaleLinear([-0.5, steps - 0.5], [margin.left, margin.left + plotWidth]))
-        .tickValues(Array.from({ length: steps }, (_, each) => each))
-        .tickFormat((each) => String(Number(each) + 1))
-        .tickSize(4),
-    [steps, plotWidth],
-  );
+  const stepAxis = useMemo(() => {
+    const labels = columnLabels(source, columns, windows, plotWidth);
+    return axisTop(scaleLinear([columns.first - 0.5, columns.last - 0.5], [margin.left, margin.left + plotWidth]))
+      .tickValues([...labels.keys()])
+      .tickFormat((column) => labels.get(Number(column)) ?? '')
+      .tickSize(4);
+  }, [source, columns, windows, plotWidth]);
   const rowAxis = useMemo(
     () =>
       axisLeft(scaleLinear([range.first, range.last], [margin.top, margin.top + plotHeight]))
@@ -134,12 +164,14 @@ function SpikeRaster({ trace, order, hideSilent, step: wantedStep, hovered, sele
 
   const rowAt = (y: number): number =>
     Math.min(range.last - 1, Math.max(range.first, range.first + Math.floor((y / Math.max(plotHeight, 1)) * shown)));
+  const columnAt = (x: number): number =>
+    columns.first + clampIndex(Math.floor((x / Math.max(plotWidth, 1)) * (columns.last - columns.first)), columns.last - columns.first);
   const neuronUnder = (event: PointerEvent<HTMLCanvasElement>): { row: number; neuron: number } | undefined => {
     if (shown === 0) return undefined;
     const point = pointIn(event.currentTarget, event);
-    const column = clampIndex(Math.floor((point.x / Math.max(plotWidth, 1)) * steps), steps);
+    const column = columnAt(point.x);
     const perBand = Math.max(1, Math.floor(shown / bands));
-    const row = Math.min(representativeRow(masks, rows, rowAt(point.y), perBand, column), range.last - 1);
+    const row = Math.min(representativeRow(source, rows, rowAt(point.y), perBand, column), range.last - 1);
     const neuron = rows[row];
     return neuron === undefined ? undefined : { row, neuron };
   };
@@ -148,14 +180,22 @@ function SpikeRaster({ trace, order, hideSilent, step: wantedStep, hovered, sele
     onHoverNeuron?.(row === undefined ? undefined : rows[row]);
   };
   const onPointerMove = (event: PointerEvent<HTMLCanvasElement>): void => {
-    if (drag) setDrag({ from: drag.from, to: clampTo(pointIn(event.currentTarget, event).y, plotHeight) });
+    if (drag) {
+      const { x, y } = pointIn(event.currentTarget, event);
+      setDrag({ from: drag.from, to: { x: clampTo(x, plotWidth), y: clampTo(y, plotHeight) } });
+    }
     const under = neuronUnder(event);
     if (under?.neuron !== hovered || hovered === undefined) hover(under?.row);
   };
   const onPointerUp = (event: PointerEvent<HTMLCanvasElement>): void => {
-    if (drag && Math.abs(drag.to - drag.from) >= dragFromPx) {
-      const [first, last] = [rowAt(Math.min(drag.from, drag.to)), rowAt(Math.max(drag.from, drag.to)) + 1];
-      setRange(zoomRange({ first, last }, 1, (first + last) / 2, rows.length));
+    const isRowDrag = drag && Math.abs(drag.to.y - drag.from.y) >= dragFromPx;
+    const overColumns = drag && isColumnDrag(drag, plotWidth);
+    if (drag && (isRowDrag || overColumns)) {
+      const [first, last] = isRowDrag
+        ? [rowAt(Math.min(drag.from.y, drag.to.y)), rowAt(Math.max(drag.from.y, drag.to.y)) + 1]
+        : [range.first, range.last];
+      const brushed = { first: columnAt(Math.min(drag.from.x, drag.to.x)), last: columnAt(Math.max(drag.from.x, drag.to.x)) + 1 };
+      setRange(zoomRange({ first, last }, 1, (first + last) / 2, rows.length), overColumns ? brushed : kept?.columns);
     } else {
       const under = neuronUnder(event);
       if (under) onSelectNeuron?.(under.neuron);
@@ -182,14 +222,15 @@ function SpikeRaster({ trace, order, hideSilent, step: wantedStep, hovered, sele
       if (neuron !== undefined) onSelectNeuron?.(neuron);
     } else if (event.key === '+' || event.key === '=') zoomBy(0.5);
     else if (event.key === '-') zoomBy(2);
-    else if (event.key === '0') setRange({ first: 0, last: rows.length });
+    else if (event.key === '0') showAll();
     else return;
     event.preventDefault();
   };
 
-  const caption = `${formatCount(masks.firedNeurons)} of ${formatCount(masks.masks.length)} neurons fired; ${formatCount(masks.spikes)} spikes`;
+  const over = source.windows.length > 1 ? ` in ${source.windows.length} windows` : '';
+  const caption = `${formatCount(source.firedNeurons)} of ${formatCount(source.neurons)} neurons fired; ${formatCount(source.spikes)} spikes${over}`;
   const pointed = hovered ?? (cursorRow === undefined ? undefined : rows[cursorRow]) ?? selected;
-  const zoomed = shown < rows.length;
+  const zoomed = shown < rows.length || columns.last - columns.first < source.columns;
   return (
     <div className="chart">
       <div className="chart-toolbar">
@@ -201,10 +242,10 @@ function SpikeRaster({ trace, order, hideSilent, step: wantedStep, hovered, sele
           <button type="button" onClick={() => zoomBy(0.5)} disabled={shown <= 8} aria-label="Fewer neurons">
             +
           </button>
-          <button type="button" onClick={() => zoomBy(2)} disabled={!zoomed} aria-label="More neurons">
+          <button type="button" onClick={() => zoomBy(2)} disabled={shown >= rows.length} aria-label="More neurons">
             −
           </button>
-          <button type="button" onClick={() => setRange({ first: 0, last: rows.length })} disabled={!zoomed}>
+          <button type="button" onClick={showAll} disabled={!zoomed}>
             All
           </button>
         </span>
@@ -213,20 +254,20 @@ function SpikeRaster({ trace, order, hideSilent, step: wantedStep, hovered, sele
         <canvas
           ref={canvas}
           role="img"
-          aria-label={`Raster of ${steps} steps: ${caption}. Rows ${formatCount(Math.min(range.first + 1, range.last))} to ${formatCount(range.last)} of ${formatCount(rows.length)} are shown.`}
+          aria-label={`Raster of ${source.columns} steps: ${caption}. Rows ${formatCount(Math.min(range.first + 1, range.last))} to ${formatCount(range.last)} of ${formatCount(rows.length)} are shown.`}
           tabIndex={0}
           onPointerDown={(event) => {
             // A finger's drag scrolls the page.
             if (event.button !== 0 || event.pointerType === 'touch') return;
             event.currentTarget.setPointerCapture(event.pointerId);
-            const { y } = pointIn(event.currentTarget, event);
-            setDrag({ from: y, to: y });
+            const at = pointIn(event.currentTarget, event);
+            setDrag({ from: at, to: at });
           }}
           onPointerMove={onPointerMove}
           onPointerUp={onPointerUp}
           onPointerCancel={() => setDrag(undefined)}
           onPointerLeave={() => hover(undefined)}
-          onDoubleClick={() => setRange({ first: 0, last: rows.length })}
+          onDoubleClick={showAll}
           onKeyDown={onKeyDown}
           onBlur={() => hover(undefined)}
         />
@@ -242,13 +283,13 @@ function SpikeRaster({ trace, order, hideSilent, step: wantedStep, hovered, sele
         {rows.length === 0 && <p className="chart-empty">No neuron of this layer fired.</p>}
       </div>
       <output className="chart-readout">
-        {pointed === undefined ? 'Drag over rows to zoom' : describeNeuron(trace, masks.masks[pointed] ?? 0, pointed)}
+        {pointed === undefined ? 'Drag over rows or steps to zoom' : describeNeuron(trace, source, pointed)}
       </output>
       <TableDetails
         summary="Spikes of every step"
         columns={['Step', 'Spikes', 'Firing rate']}
         rows={() =>
-          Array.from(masks.spikesPerStep, (spikes, each) => [String(each + 1), formatCount(spikes), formatRate(spikes / masks.masks.length)])
+          Array.from(source.spikesPerColumn, (spikes, column) => [columnName(source, windows, column), formatCount(spikes), formatRate(spikes / source.neurons)])
         }
       />
     </div>
@@ -259,10 +300,54 @@ function clampTo(value: number, limit: number): number {
   return Math.min(Math.max(value, 0), limit);
 }
 
-function describeNeuron(trace: LayerTrace, mask: number, neuron: number): string {
+function isColumnDrag({ from, to }: { from: Point; to: Point }, width: number): boolean {
+  return Math.abs(to.x - from.x) >= width * columnDragShare;
+}
+
+function isWithin({ width, channels }: LayerTrace, { left, top, right, bottom }: CellRange): (neuron: number) => boolean {
+  return (neuron) => {
+    const cell = Math.floor(neuron / channels);
+    const x = cell % width;
+    const y = Math.floor(cell / width);
+    return x >= left && x <= right && y >= top && y <= bottom;
+  };
+}
+
+/** "step 3", or "0.250 s, step 3" where there are several windows. */
+function columnName(source: RasterSource, windows: RasterProps['windows'], column: number): string {
+  const index = source.windows.findIndex(({ firstColumn, steps }) => column >= firstColumn && column < firstColumn + steps);
+  const step = String(column - (source.windows[index]?.firstColumn ?? 0) + 1);
+  return source.windows.length > 1 ? `${windows?.[index]?.label ?? ''}, step ${step}` : step;
+}
+
+/** Numbers of steps; of several windows their names, as many as there is room for. */
+function columnLabels(source: RasterSource, columns: RowRange, windows: RasterProps['windows'], plotWidth: number): Map<number, string> {
+  const shown = columns.last - columns.first;
+  const columnWidth = plotWidth / Math.max(shown, 1);
+  const labels = new Map<number, string>();
+  if (source.windows.length === 1) {
+    const every = Math.max(1, Math.ceil(labelledColumnPx / Math.max(columnWidth, 1)));
+    for (let column = columns.first; column < columns.last; column += every) labels.set(column, String(column + 1));
+    return labels;
+  }
+  const labelPx = 56;
+  let free = -Infinity;
+  source.windows.forEach(({ firstColumn, steps }, index) => {
+    const middle = firstColumn + (steps - 1) / 2;
+    const at = (middle - columns.first) * columnWidth;
+    if (middle < columns.first || middle >= columns.last || at - free < labelPx) return;
+    free = at;
+    labels.set(middle, windows?.[index]?.label ?? '');
+  });
+  return labels;
+}
+
+function describeNeuron(trace: LayerTrace, source: RasterSource, neuron: number): string {
   const { x, y, channel } = neuronPlace(trace, neuron);
-  const spikes = Array.from({ length: trace.steps }, (_, step) => step).flatMap((step) => ((mask >>> step) & 1 ? [step + 1] : []));
-  return `x ${x}, y ${y}, channel ${channel}: ${spikes.length === 0 ? 'silent' : `spikes at step ${spikes.join(', ')}`}`;
+  const place = `x ${x}, y ${y}, channel ${channel}`;
+  if (source.windows.length > 1) return `${place}: ${formatCount(source.counts[neuron] ?? 0)} spikes in ${source.columns} steps`;
+  const spikes = Array.from({ length: source.columns }, (_, column) => column).flatMap((column) => (firedIn(source, neuron, column) ? [column + 1] : []));
+  return `${place}: ${spikes.length === 0 ? 'silent' : `spikes at step ${spikes.join(', ')}`}`;
 }
 
 /** Bands as one picture, a pixel for each band and step, stretched over the plot; thin gaps part the steps. */
@@ -274,6 +359,7 @@ function drawBands(
   steps: number,
   theme: Theme,
   line: string,
+  onlySpikes = false,
 ): void {
   if (bands === 0) return;
   const table = rampTable('sequential', theme);
@@ -281,14 +367,15 @@ function drawBands(
   rates.forEach((rate, at) => {
     // One spike among a thousand rows of a pixel must still be seen, hence the root and the offset.
     const entry = rate === 0 ? 0 : rampEntry(0.25 + 0.5 * Math.sqrt(rate)) * 3;
-    pixels.set([table[entry] ?? 0, table[entry + 1] ?? 0, table[entry + 2] ?? 0, 255], at * 4);
+    pixels.set([table[entry] ?? 0, table[entry + 1] ?? 0, table[entry + 2] ?? 0, onlySpikes && rate === 0 ? 0 : 255], at * 4);
   });
   const picture = new OffscreenCanvas(steps, bands);
   picture.getContext('2d')?.putImageData(new ImageData(pixels, steps, bands), 0, 0);
   context.imageSmoothingEnabled = false;
   const columnWidth = size.width / steps;
+  const gap = columnWidth > 3 * columnGapPx ? columnGapPx : 0;
   for (let step = 0; step < steps; step++) {
-    context.drawImage(picture, step, 0, 1, bands, step * columnWidth + columnGapPx / 2, 0, columnWidth - columnGapPx, size.height);
+    context.drawImage(picture, step, 0, 1, bands, step * columnWidth + gap / 2, 0, columnWidth - gap, size.height);
   }
   const rowHeight = size.height / bands;
   if (rowHeight >= 6) {

@@ -23,7 +23,7 @@ export function SpikeMap(props: LayerMapProps) {
   return typeof props.channel === 'number' ? <SingleChannel {...props} channel={props.channel} /> : <SpikeCounts {...props} />;
 }
 
-function SingleChannel({ trace, theme, cursor: given, selected, onHoverCell, onSelectCell, ...wanted }: LayerMapProps & { channel: number }) {
+function SingleChannel({ trace, theme, cursor: given, selected, lit, onHoverCell, onSelectCell, ...wanted }: LayerMapProps & { channel: number }) {
   const step = clampIndex(wanted.step, trace.steps);
   const channel = clampIndex(wanted.channel, trace.channels);
   const grid = useMemo(() => ({ width: trace.width, height: trace.height }), [trace]);
@@ -44,6 +44,7 @@ function SingleChannel({ trace, theme, cursor: given, selected, onHoverCell, onS
         paint={paint}
         cursor={cursor}
         selected={selected}
+        lit={lit}
         onCursor={onCursor}
         onSelect={onSelectCell}
       />
@@ -70,7 +71,7 @@ function SingleChannel({ trace, theme, cursor: given, selected, onHoverCell, onS
   );
 }
 
-function SpikeCounts({ trace, theme, cursor: given, selected, onHoverCell, onSelectCell, ...wanted }: LayerMapProps) {
+function SpikeCounts({ trace, theme, cursor: given, selected, lit, onHoverCell, onSelectCell, ...wanted }: LayerMapProps) {
   const step = clampIndex(wanted.step, trace.steps);
   const grid = useMemo(() => ({ width: trace.width, height: trace.height }), [trace]);
   const domain = useMemo(() => {
@@ -97,6 +98,7 @@ function SpikeCounts({ trace, theme, cursor: given, selected, onHoverCell, onSel
         paint={paint}
         cursor={cursor}
         selected={selected}
+        lit={lit}
         onCursor={onCursor}
         onSelect={onSelectCell}
       />
@@ -109,7 +111,7 @@ function SpikeCounts({ trace, theme, cursor: given, selected, onHoverCell, onSel
   );
 }
 
-function ValueMap({ trace, theme, cursor: given, selected, onHoverCell, onSelectCell, ...wanted }: LayerMapProps) {
+function ValueMap({ trace, theme, cursor: given, selected, lit, onHoverCell, onSelectCell, ...wanted }: LayerMapProps) {
   const step = clampIndex(wanted.step, trace.steps);
   const channel = channelOf(trace, wanted.channel);
   const grid = useMemo(() => ({ width: trace.width, height: trace.height }), [trace]);
@@ -136,6 +138,7 @@ function ValueMap({ trace, theme, cursor: given, selected, onHoverCell, onSelect
         paint={paint}
         cursor={cursor}
         selected={selected}
+        lit={lit}
         onCursor={onCursor}
         onSelect={onSelectCell}
       />

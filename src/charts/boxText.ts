@@ -17,11 +17,14 @@ export interface OverlayBox {
 const formatScore = format('.2f');
 
 /** The order in which kinds are named. */
-export const boxKinds: readonly BoxKind[] = ['matched', 'false', 'missed', 'truth'];
+export const boxKinds: readonly BoxKind[] = ['matched', 'false', 'missed', 'truth', 'both', 'only-first', 'only-second'];
+
+/** Kinds that stand before a box's name. */
+const namedKinds: readonly (BoxKind | undefined)[] = ['false', 'missed', 'truth'];
 
 /** "RBC 0.87"; "false RBC 0.31", "missed RBC". */
 export function boxText({ name, score, kind }: Pick<OverlayBox, 'name' | 'score' | 'kind'>): string {
-  const parts = [kind === 'matched' ? undefined : kind, name, score === undefined ? undefined : formatScore(score)];
+  const parts = [namedKinds.includes(kind) ? kind : undefined, name, score === undefined ? undefined : formatScore(score)];
   return parts.filter((part) => part !== undefined).join(' ');
 }
 

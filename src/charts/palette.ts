@@ -108,8 +108,11 @@ export function classDash(classIndex: number): readonly number[] {
   return classDashes[classIndex % classDashes.length] ?? [];
 }
 
-/** How a box compares with the labels: found rightly, found where nothing is, not found; or a label itself. */
-export type BoxKind = 'matched' | 'false' | 'missed' | 'truth';
+/**
+ * How a box compares with the labels: found rightly, found where nothing is, not found; or a label itself. Or how it compares with another
+ * network's boxes: both have it, or only one.
+ */
+export type BoxKind = 'matched' | 'false' | 'missed' | 'truth' | 'both' | 'only-first' | 'only-second';
 
 /** Hues that neither ON nor OFF events have. */
 const kindColours: Record<BoxKind, Record<Theme, string>> = {
@@ -117,9 +120,12 @@ const kindColours: Record<BoxKind, Record<Theme, string>> = {
   false: { light: '#a3267f', dark: '#ff9bdc' },
   missed: { light: '#7a5600', dark: '#f5dc4e' },
   truth: { light: '#3d4552', dark: '#d3d9e3' },
+  both: { light: '#00704f', dark: '#4be0b4' },
+  'only-first': { light: '#a3267f', dark: '#ff9bdc' },
+  'only-second': { light: '#7a5600', dark: '#f5dc4e' },
 };
 
-const kindDashes: Record<BoxKind, readonly number[]> = { matched: [], false: [9, 5], missed: [2, 4], truth: [12, 3, 2, 3] };
+const kindDashes: Record<BoxKind, readonly number[]> = { matched: [], false: [9, 5], missed: [2, 4], truth: [12, 3, 2, 3], both: [], 'only-first': [9, 5], 'only-second': [2, 4] };
 
 /** Colour and dash of a box compared with the labels: solid where it matches, dashed, dotted and dash-dotted else. */
 export function kindLook(theme: Theme, kind: BoxKind): { colour: string; dash: readonly number[] } {

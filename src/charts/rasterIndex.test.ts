@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { LayerTrace } from '../base/trace';
-import { bandRates, clampRange, orderNeurons, representativeRow, spikeMasks, zoomRange, type RasterOrder } from './rasterIndex';
+import { spikeMasks } from '../base/spikeMasks';
+import { bandRates, clampRange, orderNeurons, rasterOf, representativeRow, zoomRange, type RasterOrder, type RasterSource } from './rasterIndex';
 
 function traceOf(spikes: readonly (readonly number[])[], channels = 1): LayerTrace {
   const neurons = spikes[0]?.length ?? 0;
@@ -26,23 +27,11 @@ const traces = fc.integer({ min: 1, max: 16 }).chain((steps) =>
     .map((spikes) => traceOf(spikes)),
 );
 
-describe('spike masks', () => {
-  it('hold a bit for each step, and the counts', () => {
-    const masks = spikeMasks(trace);
-    expect([...masks.masks]).toEqual([0b010, 0b011, 0, 0, 0b001, 0b100]);
-    expect(masks).toMatchObject({ firedNeurons: 4, spikes: 5 });
-    expect([...masks.spikesPerStep]).toEqual([2, 2, 1]);
-    expect(spikeMasks(trace)).toBe(masks);
-  });
-
-  it('refuse more steps than they have bits', () => {
-    expect(() => spikeMasks(traceOf(Array.from({ length: 33 }, () => [0])))).toThrow(expect.objectContaining({ code: 'internal' }) as Error);
-  });
-});
+const sourceOf = (...windows: LayerTrace[]): RasterSource => rasterOf(windows.map(spikeMasks));
 
 describe('order', () => {
-  const masks = spikeMasks(trace);
-  const order = (by: RasterOrder, hideSilent: boolean): number[] => [...orderNeurons(masks, trace.channels, by, hideSilent)];
+  const source = sourceOf(trace);
+  const order = (by: RasterOrder, hideSilent: boolean): number[] => [...orderNeurons(source, trace.channels, by, hideSilent)];
 
   it('by rate has most spikes first, then the earlier first spike', () => {
     expect(order('rate', false)).toEqual([1, 4, 0, 5, 2, 3]);
@@ -58,8 +47,8 @@ describe('order', () => {
   it('shows every neuron once, whatever the order, and only silent ones go', () => {
     fc.assert(
       fc.property(traces, fc.constantFrom<RasterOrder>('rate', 'place', 'channel'), fc.boolean(), (any, by, hideSilent) => {
-        const index = spikeMasks(any);
-        const wanted = [...index.masks.keys()].filter((neuron) => !hideSilent || index.masks[neuron] !== 0);
+        const index = sourceOf(any);
+        const wanted = [...index.counts.keys()].filter((neuron) => !hideSilent || index.counts[neuron] !== 0);
         expect([...orderNeurons(index, any.channels, by, hideSilent)].sort((a, b) => a - b)).toEqual(wanted);
       }),
     );
@@ -68,7 +57,7 @@ describe('order', () => {
 
 describe('bands', () => {
   it('give the share of their neurons that spiked in each step', () => {
-    const masks = spikeMasks(trace);
+    const masks = sourceOf(trace);
     const rows = orderNeurons(masks, 3, 'place', false);
     expect([...bandRates(masks, rows, { first: 0, last: 6 }, 3)]).toEqual([0.5, 1, 0, 0, 0, 0, 0.5, 0, 0.5]);
     expect([...bandRates(masks, rows, { first: 4, last: 5 }, 1)]).toEqual([1, 0, 0]);
@@ -77,7 +66,7 @@ describe('bands', () => {
   it('lose no spike', () => {
     fc.assert(
       fc.property(traces, fc.integer({ min: 1, max: 20 }), (any, wanted) => {
-        const masks = spikeMasks(any);
+        const masks = sourceOf(any);
         const rows = orderNeurons(masks, any.channels, 'rate', false);
         const bands = Math.min(wanted, rows.length);
         const rates = bandRates(masks, rows, { first: 0, last: rows.length }, bands);
@@ -92,10 +81,30 @@ describe('bands', () => {
   });
 
   it('point at a neuron that spiked, where one shares the pixel', () => {
-    const masks = spikeMasks(trace);
+    const masks = sourceOf(trace);
     const rows = orderNeurons(masks, 3, 'place', false);
     expect(representativeRow(masks, rows, 2, 4, 2)).toBe(5);
     expect(representativeRow(masks, rows, 2, 2, 2)).toBe(2);
+  });
+});
+
+describe('several windows', () => {
+  const later = traceOf([[1, 0, 0, 1, 0, 0], [0, 0, 0, 0, 0, 0], [0, 0, 0, 1, 0, 0]], 3);
+  const source = sourceOf(trace, later);
+
+  it('stand one after the other, a column for each of their steps', () => {
+    expect(source).toMatchObject({ columns: 6, neurons: 6, firedNeurons: 5, spikes: 8 });
+    expect([...source.spikesPerColumn]).toEqual([2, 2, 1, 2, 0, 1]);
+    expect([...source.counts]).toEqual([2, 2, 0, 2, 1, 1]);
+    expect([...source.firsts]).toEqual([1, 0, 6, 3, 0, 2]);
+    expect([...orderNeurons(source, 3, 'rate', true)]).toEqual([1, 0, 3, 4, 5]);
+  });
+
+  it('are shaded for the columns and neurons that are asked for', () => {
+    const rows = orderNeurons(source, 3, 'place', false);
+    expect([...bandRates(source, rows, { first: 0, last: 6 }, 2, { first: 2, last: 5 })]).toEqual([0, 1 / 3, 0, 1 / 3, 1 / 3, 0].map((rate) => Math.fround(rate)));
+    expect([...bandRates(source, rows, { first: 0, last: 6 }, 1, undefined, (neuron) => neuron === 3)]).toEqual([0, 0, 0, 1 / 6, 0, 1 / 6].map((rate) => Math.fround(rate)));
+    expect(representativeRow(source, rows, 1, 5, 3)).toBe(3);
   });
 });
 

@@ -1,76 +1,67 @@
-import { AppError } from '../base/errors';
-import type { LayerTrace } from '../base/trace';
-import { neuronCount } from './layerViews';
-
-/** Which steps each neuron spiked in: bit t of `masks[neuron]` is step t. */
-export interface SpikeMasks {
+/** Spikes of one window: bit t of a neuron's number is set where it spiked in step t. */
+export interface RasterWindow {
   steps: number;
   masks: Uint32Array;
-  firedNeurons: number;
-  spikes: number;
-  /** Spikes of all neurons, one entry per step. */
-  spikesPerStep: Uint32Array;
 }
 
-const maximumSteps = 32;
+/** What a raster shows: windows of the same neurons one after the other, a column for each of their steps. */
+export interface RasterSource {
+  windows: readonly (RasterWindow & { firstColumn: number })[];
+  columns: number;
+  neurons: number;
+  /** Spikes of each neuron over all columns, and the column of its first one (`columns` for none). */
+  counts: Uint16Array;
+  firsts: Uint16Array;
+  firedNeurons: number;
+  spikes: number;
+  spikesPerColumn: Uint32Array;
+}
 
-const masksOfTraces = new WeakMap<LayerTrace, SpikeMasks>();
-
-/**
- * Packs the spikes of a layer, 4 bytes a neuron; remembered for as long as the trace lives. One pass in memory order.
- * @throws AppError `internal` for more than 32 steps, which no run has (16 at most).
- */
-export function spikeMasks(trace: LayerTrace): SpikeMasks {
-  const known = masksOfTraces.get(trace);
-  if (known) return known;
-  const { steps, emitted } = trace;
-  if (steps > maximumSteps) {
-    throw new AppError('internal', `A raster of ${steps} steps was asked for; it holds ${maximumSteps}.`, `Run with ${maximumSteps} steps or fewer.`);
-  }
-  const neurons = neuronCount(trace);
-  const masks = new Uint32Array(neurons);
-  const spikesPerStep = new Uint32Array(steps);
-  for (let step = 0; step < steps; step++) {
-    const bit = 1 << step;
-    const first = step * neurons;
-    let count = 0;
+/** One pass over the windows; its cost follows neurons and spikes. */
+export function rasterOf(windows: readonly RasterWindow[]): RasterSource {
+  const columns = windows.reduce((sum, { steps }) => sum + steps, 0);
+  const neurons = windows[0]?.masks.length ?? 0;
+  const counts = new Uint16Array(neurons);
+  const firsts = new Uint16Array(neurons).fill(columns);
+  const spikesPerColumn = new Uint32Array(columns);
+  let firstColumn = 0;
+  const placed = windows.map((window) => {
     for (let neuron = 0; neuron < neurons; neuron++) {
-      if (emitted[first + neuron] !== 0) {
-        masks[neuron] = (masks[neuron] ?? 0) | bit;
-        count++;
+      let mask = window.masks[neuron] ?? 0;
+      if (mask !== 0 && counts[neuron] === 0) firsts[neuron] = firstColumn + lowestBit(mask);
+      for (; mask !== 0; mask &= mask - 1) {
+        counts[neuron] = (counts[neuron] ?? 0) + 1;
+        const column = firstColumn + lowestBit(mask);
+        spikesPerColumn[column] = (spikesPerColumn[column] ?? 0) + 1;
       }
     }
-    spikesPerStep[step] = count;
-  }
+    const own = { ...window, firstColumn };
+    firstColumn += window.steps;
+    return own;
+  });
   let firedNeurons = 0;
-  for (let neuron = 0; neuron < neurons; neuron++) if (masks[neuron] !== 0) firedNeurons++;
-  const result = { steps, masks, firedNeurons, spikes: spikesPerStep.reduce((sum, count) => sum + count, 0), spikesPerStep };
-  masksOfTraces.set(trace, result);
-  return result;
+  for (const count of counts) if (count > 0) firedNeurons++;
+  return { windows: placed, columns, neurons, counts, firsts, firedNeurons, spikes: spikesPerColumn.reduce((sum, each) => sum + each, 0), spikesPerColumn };
 }
 
 /** `rate`: most spikes first, earlier first spike first among equals. `place`: by row, column, channel. `channel`: by channel, row, column. */
 export type RasterOrder = 'rate' | 'place' | 'channel';
 
 /** Which neuron each row of the raster shows. */
-export function orderNeurons(
-  { masks, steps, firedNeurons }: SpikeMasks,
-  channels: number,
-  order: RasterOrder,
-  hideSilent: boolean,
-): Uint32Array {
-  const rows = new Uint32Array(hideSilent ? firedNeurons : masks.length);
+export function orderNeurons({ counts, firsts, columns, neurons, firedNeurons }: RasterSource, channels: number, order: RasterOrder, hideSilent: boolean): Uint32Array {
+  const rows = new Uint32Array(hideSilent ? firedNeurons : neurons);
   if (order === 'rate') {
     // A counting sort: its buckets are the ranks, so that two million neurons take two passes.
-    const ranks = (steps + 1) * (steps + 1);
+    const ranks = (columns + 1) * (columns + 1);
     const starts = new Uint32Array(ranks + 1);
-    const rankOf = (mask: number): number => (steps - popCount(mask)) * (steps + 1) + (mask === 0 ? steps : lowestBit(mask));
-    for (const mask of masks) if (!hideSilent || mask !== 0) starts[rankOf(mask) + 1] = (starts[rankOf(mask) + 1] ?? 0) + 1;
+    const rankOf = (neuron: number): number => (columns - (counts[neuron] ?? 0)) * (columns + 1) + (firsts[neuron] ?? columns);
+    for (let neuron = 0; neuron < neurons; neuron++) {
+      if (!hideSilent || counts[neuron] !== 0) starts[rankOf(neuron) + 1] = (starts[rankOf(neuron) + 1] ?? 0) + 1;
+    }
     for (let rank = 0; rank < ranks; rank++) starts[rank + 1] = (starts[rank + 1] ?? 0) + (starts[rank] ?? 0);
-    for (let neuron = 0; neuron < masks.length; neuron++) {
-      const mask = masks[neuron] ?? 0;
-      if (hideSilent && mask === 0) continue;
-      const rank = rankOf(mask);
+    for (let neuron = 0; neuron < neurons; neuron++) {
+      if (hideSilent && counts[neuron] === 0) continue;
+      const rank = rankOf(neuron);
       const at = starts[rank] ?? 0;
       starts[rank] = at + 1;
       rows[at] = neuron;
@@ -78,65 +69,77 @@ export function orderNeurons(
     return rows;
   }
   let at = 0;
-  const outer = order === 'channel' ? channels : 1;
   const stride = order === 'channel' ? channels : 1;
-  for (let start = 0; start < outer; start++) {
-    for (let neuron = start; neuron < masks.length; neuron += stride) {
-      if (hideSilent && masks[neuron] === 0) continue;
+  for (let start = 0; start < stride; start++) {
+    for (let neuron = start; neuron < neurons; neuron += stride) {
+      if (hideSilent && counts[neuron] === 0) continue;
       rows[at++] = neuron;
     }
   }
   return rows;
 }
 
-function popCount(mask: number): number {
-  let bits = mask - ((mask >>> 1) & 0x55555555);
-  bits = (bits & 0x33333333) + ((bits >>> 2) & 0x33333333);
-  return Math.imul((bits + (bits >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
-}
-
 function lowestBit(mask: number): number {
   return 31 - Math.clz32(mask & -mask);
 }
 
-/** Rows `first` up to but not including `last`. */
+/** Rows or columns `first` up to but not including `last`. */
 export interface RowRange {
   first: number;
   last: number;
 }
 
 /**
- * The share of neurons that spiked, for each band of rows and each step: `[bands, steps]`, 0 to 1.
+ * The share of neurons that spiked, for each band of rows and each shown column: `[bands, columns]`, 0 to 1.
  * Its cost follows the shown neurons and their spikes.
+ * @param counted leaves the others' spikes out
  */
-export function bandRates({ masks, steps }: SpikeMasks, rows: Uint32Array, { first, last }: RowRange, bands: number): Float32Array {
-  const rates = new Float32Array(bands * steps);
+export function bandRates(
+  source: RasterSource,
+  rows: Uint32Array,
+  { first, last }: RowRange,
+  bands: number,
+  columns: RowRange = { first: 0, last: source.columns },
+  counted: (neuron: number) => boolean = () => true,
+): Float32Array {
+  const width = columns.last - columns.first;
+  const rates = new Float32Array(bands * width);
   const shown = last - first;
+  const windows = source.windows.filter(({ firstColumn, steps }) => firstColumn < columns.last && firstColumn + steps > columns.first);
   for (let band = 0; band < bands; band++) {
     const start = first + Math.floor((band * shown) / bands);
     const end = first + Math.floor(((band + 1) * shown) / bands);
     for (let row = start; row < end; row++) {
-      let mask = masks[rows[row] ?? 0] ?? 0;
-      while (mask !== 0) {
-        const at = band * steps + lowestBit(mask);
-        rates[at] = (rates[at] ?? 0) + 1;
-        mask &= mask - 1;
+      const neuron = rows[row] ?? 0;
+      if (source.counts[neuron] === 0 || !counted(neuron)) continue;
+      for (const { masks, firstColumn } of windows) {
+        for (let mask = masks[neuron] ?? 0; mask !== 0; mask &= mask - 1) {
+          const column = firstColumn + lowestBit(mask) - columns.first;
+          if (column < 0 || column >= width) continue;
+          const at = band * width + column;
+          rates[at] = (rates[at] ?? 0) + 1;
+        }
       }
     }
-    for (let step = 0; step < steps; step++) {
-      const at = band * steps + step;
+    for (let column = 0; column < width; column++) {
+      const at = band * width + column;
       rates[at] = (rates[at] ?? 0) / Math.max(end - start, 1);
     }
   }
   return rates;
 }
 
+export function firedIn({ windows }: RasterSource, neuron: number, column: number): boolean {
+  const window = windows.find(({ firstColumn, steps }) => column >= firstColumn && column < firstColumn + steps);
+  return window !== undefined && (((window.masks[neuron] ?? 0) >>> (column - window.firstColumn)) & 1) === 1;
+}
+
 /**
- * The row that stands for `count` rows from `first` on when they share a pixel: the first that spiked in this step, else the first.
+ * The row that stands for `count` rows from `first` on when they share a pixel: the first that spiked in this column, else the first.
  */
-export function representativeRow({ masks }: SpikeMasks, rows: Uint32Array, first: number, count: number, step: number): number {
+export function representativeRow(source: RasterSource, rows: Uint32Array, first: number, count: number, column: number): number {
   for (let row = first; row < Math.min(first + count, rows.length); row++) {
-    if (((masks[rows[row] ?? 0] ?? 0) >>> step) & 1) return row;
+    if (firedIn(source, rows[row] ?? 0, column)) return row;
   }
   return first;
 }

@@ -5,9 +5,8 @@ import { z } from '../base/schema';
 import type { DatasetSummary, EvaluatedCase, EvaluationState } from '../engine/protocol';
 import { Session } from '../engine/session';
 import type { RuleResult } from '../evaluate/rules/rules';
-import { maximumSteps } from '../network/network';
 import { openBackend } from '../tensor/backend';
-import { inputSide, mode as modeSchema, parseOption, wholeNumber } from './arguments';
+import { convertedStepCount, inputSide, mode as modeSchema, parseOption, stepCount, wholeNumber } from './arguments';
 import { datasetFilesAt } from './datasetFolder';
 import { readKernels } from './kernels';
 import { modelSource, nodeSurroundings, terminalTask } from './surroundings';
@@ -33,19 +32,22 @@ export async function evaluateCommand(args: string[]): Promise<void> {
   const text = z.string().min(1, 'it is needed');
   const weights = parseOption('weights', options.weights, text);
   const data = parseOption('data', options.data, text);
-  const slot = parseOption('mode', options.mode, modeSchema);
+  const asked = parseOption('mode', options.mode, modeSchema);
   const format = options.format === undefined ? undefined : parseOption('format', options.format, z.enum(datasetFormats));
   const part = options.part === undefined ? undefined : parseOption('part', options.part, z.enum(datasetParts));
   const limit = options.limit === undefined ? undefined : parseOption('limit', options.limit, wholeNumber.pipe(z.int().min(1)));
   const inputSize = options.size === undefined ? undefined : parseOption('size', options.size, inputSide);
-  const steps = options.steps === undefined ? [] : [parseOption('steps', options.steps, wholeNumber.pipe(z.int().min(1).max(maximumSteps)))];
+  const steps = options.steps === undefined ? [] : [parseOption('steps', options.steps, convertedStepCount)];
 
   const task = terminalTask();
   const source = await modelSource(weights);
   const backend = await openBackend({ preference: 'auto', wasmPaths: undefined, eventKernels: readKernels, avoid: [] });
-  const { evaluations } = new Session(backend, nodeSurroundings);
+  const session = new Session(backend, nodeSurroundings);
+  const { evaluations } = session;
+  const model = await session.load({ slot: asked, source }, task);
+  if (options.steps !== undefined && model.mode !== 'converted') parseOption('steps', options.steps, stepCount);
   await evaluations.openFiles({ id: 'data', files: await datasetFilesAt(data), format }, task);
-  const request = { id: 'evaluation', dataset: 'data', part, limit, networks: [{ slot, source }], steps, inputSize, budgetMs: portionMs };
+  const request = { id: 'evaluation', dataset: 'data', part, limit, networks: [{ slot: model.mode, steps }], inputSize, budgetMs: portionMs };
   const state = await untilFinished(() => evaluations.evaluate(request, task));
   const [found] = state.cases;
   if (!found) throw new AppError('internal', 'The evaluation returned no case.', 'Report this together with the command.');
@@ -98,7 +100,7 @@ function table(found: EvaluatedCase, { dataset }: EvaluationState): string {
   const all = released.perClass.reduce((sum, { labels }) => sum + labels, 0);
   const microjoules = (pj: number | undefined): string => (pj === undefined ? 'not measured' : `${(pj / 1e6).toFixed(1)} µJ`);
   return [
-    `${network}, ${mode.toUpperCase()}${mode === 'snn' ? ` over ${steps} steps` : ''}, input ${inputSize === 'native' ? 'as the sensor' : `${inputSize} px`}; ${samples} samples (${dataset.format})`,
+    `${network}, ${mode === 'converted' ? 'converted SNN' : mode.toUpperCase()}${mode === 'ann' ? '' : ` over ${steps} steps`}, input ${inputSize === 'native' ? 'as the sensor' : `${inputSize} px`}; ${samples} samples (${dataset.format})`,
     '',
     '                          released code       COCO (101 points)',
     'class             labels     AP50        AP      AP50        AP',

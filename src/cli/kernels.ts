@@ -17,8 +17,11 @@ export async function readKernels(program: KernelProgram = 'index'): Promise<Uin
   return new Uint8Array(await readFile(file));
 }
 
+/** Compilations under way in this process, by their file: whoever else asks waits for the same one. */
+const compiling = new Map<string, Promise<void>>();
+
 /** Path of the compiled kernels, whose name holds a hash of what they were compiled from. */
-export async function kernelsFile(program: KernelProgram): Promise<string> {
+export async function kernelsFile(program: KernelProgram, folder = cacheFolder): Promise<string> {
   const hash = createHash('sha256');
   // The compiler's version is fixed there.
   const manifest = await readFile(join(projectFolder, 'package.json'), 'utf8');
@@ -27,9 +30,15 @@ export async function kernelsFile(program: KernelProgram): Promise<string> {
   for (const name of (await readdir(join(projectFolder, sourceFolder))).sort()) {
     hash.update(name).update(await readFile(join(projectFolder, sourceFolder, name)));
   }
-  const file = join(cacheFolder, `kernels-${program}-${hash.digest('hex').slice(0, 16)}.wasm`);
+  const file = join(folder, `kernels-${program}-${hash.digest('hex').slice(0, 16)}.wasm`);
   const cached = await readFile(file).catch(() => undefined);
-  if (!cached) await compile(program, file);
+  if (cached) return file;
+  let compilation = compiling.get(file);
+  if (!compilation) {
+    compilation = compile(program, file).finally(() => compiling.delete(file));
+    compiling.set(file, compilation);
+  }
+  await compilation;
   return file;
 }
 

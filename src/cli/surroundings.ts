@@ -5,6 +5,7 @@ import sharp from 'sharp';
 import { AppError } from '../base/errors';
 import type { Picture } from '../base/picture';
 import type { Progress, Task } from '../base/progress';
+import { readKernels } from './kernels';
 import type { ModelSource } from '../engine/protocol';
 import type { Surroundings } from '../engine/session';
 
@@ -18,9 +19,11 @@ export const nodeSurroundings: Surroundings = {
   decodePicture: async (image) => decodePicture(new Uint8Array(await image.arrayBuffer())),
   encodePicture: async ({ width, height, data }) =>
     new Blob([new Uint8Array(await sharp(data, { raw: { width, height, channels: 3 } }).png().toBuffer())], { type: 'image/png' }),
+  openOnnxRuntime: () => import('onnxruntime-web'),
   decodeVideo: () => {
     throw new AppError('input/unsupported', 'Videos are decoded by a browser only.', 'Open the video on the page.');
   },
+  trainingKernels: () => readKernels('training'),
 };
 
 /** The file as a blob that is read when and where it is needed. @throws AppError `input/unreadable` */

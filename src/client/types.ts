@@ -1,8 +1,12 @@
 /** The engine's words that the page speaks too. */
 export type {
   BlockDescription,
+  DatasetSummary,
   DetectionResult,
+  EvaluatedCase,
+  EvaluationState,
   EventsFrame,
+  Explanation,
   LayerDescription,
   ModelDescription,
   ModelSource,
@@ -12,6 +16,7 @@ export type {
   RunSettings,
   Slot,
   StepPictures,
+  TracedBack,
   TraceResult,
   TruthBox,
 } from '../engine/protocol';
@@ -24,3 +29,14 @@ export { detectionResultSchema } from '../engine/protocol';
 export type BackendChoice = ResponseOf['open'];
 export type EnergyBreakdown = ResponseOf['estimateEnergy'][number];
 export type OperationCounts = DetectionResult['operations'];
+export type {
+  DatasetOverview,
+  KeptRun,
+  LoggedEpoch,
+  RunShape,
+  StepReport,
+  TrainingConfig,
+  TrainingEvent,
+  TrainingStart,
+} from '../engine/trainingProtocol';
+export type { DatasetContent } from '../engine/protocol';

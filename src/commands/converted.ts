@@ -103,7 +103,7 @@ function followRuns(): void {
 async function convertTwin(task: Task): Promise<boolean> {
   const state = usePlayground.getState();
   if (state.models.converted) return true;
-  if (!state.models.ann) {
+  if (!state.models.ann || state.models.ann.head !== undefined) {
     change({ isOn: false });
     tell({ tone: 'info', title: 'There is no ANN twin to convert.', detail: 'Load the twin of this network into the ANN pane first.', code: undefined });
     return false;

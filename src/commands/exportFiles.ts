@@ -1,8 +1,10 @@
 import { AppError } from '../base/errors';
 import { csvFile } from '../base/csv';
+import { pairBoxes } from '../base/boxDifference';
 import type { Detection } from '../base/geometry';
 import { npyFile } from '../base/npy';
 import { usePlayground, type PaneResult, type Slot, type TraceResult } from '../state/store';
+import { energyCsv } from './energyCsv';
 import { saveFile } from './saveFile';
 import { tellError } from './work';
 
@@ -112,13 +114,13 @@ export function saveRates(): void {
   saveFile(csvFile(header, rows), `${stem()}-rates.csv`);
 }
 
-export function saveEnergy(): void {
-  const pane = usePlayground.getState().results.snn;
-  if (!pane) return missing('the SNN has not run', 'Choose a picture and a model first.');
-  const { energy, steps } = pane.result;
-  const rows = [[energy.convention, steps, energy.acOpsPerStep, energy.macOpsPerStep, energy.snnPj ?? undefined, energy.annPj]];
-  const header = ['convention (an estimate for neuromorphic hardware)', 'steps', 'AC operations per step', 'MAC operations per step', 'SNN pJ', 'ANN pJ'];
-  saveFile(csvFile(header, rows), `${stem()}-energy.csv`);
+/** Of the SNN or of the converted network, layer by layer, under the convention that is chosen on the page. */
+export function saveEnergy(network: 'snn' | 'converted'): void {
+  const { results, energy } = usePlayground.getState();
+  const result = results[network]?.result;
+  const estimate = energy.estimates[network];
+  if (!result || !estimate) return missing('this network has not run', 'Choose a picture and a model first.');
+  saveFile(energyCsv(result, estimate.chosen), `${stem()}-energy-${network}.csv`);
 }
 
 function chosenTrace(): TraceResult | undefined {
@@ -159,4 +161,46 @@ export function saveLayer(array: 'membrane' | 'emitted'): void {
   const spikes = array === 'emitted' && trace.emits === 'spikes';
   const values = trace[array].slice();
   saveFile(npyFile(spikes ? Uint8Array.from(values) : values, shape), `${stem()}-layer${layer.index}-${spikes ? 'spikes' : array}.npy`);
+}
+
+/** A row for each layer: gradient x spike and its magnitude per step, and what adds to the explained sum directly. */
+export function saveExplanation(): void {
+  const { explain, results } = usePlayground.getState();
+  const result = explain.explanation?.result;
+  if (!result) return missing('no box is explained', 'Choose a box in a picture first.');
+  const steps = Array.from({ length: result.upTo }, (_, step) => step + 1);
+  const rows = result.layers.map(({ layer, row, signed, magnitude, direct }) => [
+    layer,
+    row,
+    results.snn?.result.layers[layer]?.label,
+    ...signed,
+    ...magnitude,
+    ...direct,
+  ]);
+  const others = [
+    [undefined, undefined, 'input, directly', ...steps.flatMap(() => [undefined, undefined]), result.directInput],
+    [undefined, undefined, 'biases', ...steps.flatMap(() => [undefined, undefined]), result.biases],
+    [undefined, undefined, 'explained sum', ...steps.flatMap(() => [undefined, undefined]), result.explained],
+  ];
+  const of = (name: string): string[] => steps.map((step) => `${name}, step ${step}`);
+  saveFile(csvFile(['layer', 'row', 'label', ...of('gradient x spike'), ...of('magnitude'), ...of('direct')], [...rows, ...others]), `${stem()}-explanation.csv`);
+}
+
+/** Gradient x spike of every neuron of the layer, `[T, H, W, C]`. */
+export function saveAttribution(): void {
+  const map = usePlayground.getState().explain.explanation?.result.layerMap;
+  if (!map) return missing('no box is explained', 'Choose a box in a picture first.');
+  saveFile(npyFile(map.values.slice(), [map.steps, map.height, map.width, map.channels]), `${stem()}-layer${map.layer}-explanation.npy`);
+}
+
+/** Boxes that both networks have, and those that only one has. */
+export function saveDifference(): void {
+  const [snn, ann] = ['snn', 'ann'].map((slot) => shownBoxes().find((each) => each.slot === slot));
+  if (!snn || !ann) return missing('both networks must have run', 'Load an SNN and its ANN twin first.');
+  const rows = pairBoxes(snn.detections, ann.detections).map(({ first, second, iou }) => {
+    const [a, b] = [snn.detections[first ?? -1], ann.detections[second ?? -1]];
+    const box = (a ?? b)?.box ?? [];
+    return [a && b ? 'both' : a ? 'only SNN' : 'only ANN', (a ?? b)?.name, a?.score, b?.score, iou, ...box];
+  });
+  saveFile(csvFile(['found by', 'name', 'SNN score', 'ANN score', 'IoU', 'x1', 'y1', 'x2', 'y2'], rows), `${stem()}-difference.csv`);
 }

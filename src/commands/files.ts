@@ -1,7 +1,9 @@
 import { AppError } from '../base/errors';
 import { engine } from '../state/engine';
 import { usePlayground } from '../state/store';
+import { droppedDataset } from './datasetFiles';
 import { loadCheckpointFile } from './models';
+import { choosePage } from './pages';
 import { openLabels, openRecording } from './recordings';
 import { openSettings } from './shared';
 import { openVideo } from './simulate';
@@ -15,6 +17,19 @@ export function chooseFiles(): void {
   input.multiple = true;
   input.addEventListener('change', () => void openFiles([...(input.files ?? [])], 'snn'));
   input.click();
+}
+
+/** A folder is a data set wherever it is dropped; on the Evaluate page a zip and several files are one too. */
+export async function openDropped(transfer: DataTransfer, slot: 'snn' | 'ann'): Promise<void> {
+  const { page } = usePlayground.getState().view;
+  const dataset = droppedDataset(transfer, page === 'evaluate');
+  if (!dataset) {
+    await openFiles([...transfer.files], slot);
+    return;
+  }
+  choosePage('evaluate');
+  const { openDataset } = await import('./evaluate');
+  await openDataset(dataset);
 }
 
 /** Everything that was dropped at once: checkpoints first, so that what lies beside them is run with them; labels with their recording. */
@@ -54,7 +69,7 @@ async function kindOf(file: File): Promise<FileKind> {
   if (/\.json$/i.test(file.name)) return 'settings';
   if (/_bbox\.npy$|\.xml$/i.test(file.name)) return 'labels';
   if (/\.(mp4|m4v|mov|webm|mkv)$/i.test(file.name) || file.type.startsWith('video/')) return 'video';
-  if (/\.(pt|pth|safetensors)$/i.test(file.name)) return 'checkpoint';
+  if (/\.(pt|pth|safetensors|onnx)$/i.test(file.name)) return 'checkpoint';
   if (/\.txt$/i.test(file.name) && (await isYolo(file))) return 'labels';
   if (await underWay('identify', 'Looking at the file', (task) => engine.request('identify', { name: file.name, blob: file }, task))) return 'recording';
   return (await isZip(file)) || !recordingNames.test(file.name) ? 'checkpoint' : 'recording';

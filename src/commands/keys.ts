@@ -26,12 +26,13 @@ export function startKeys(): () => void {
 /** Controls that have their own use for these keys. */
 const typing = 'input, select, textarea, [contenteditable]';
 const moving = '[role="slider"], [role="listbox"], [role="option"], [role="menu"], [role="dialog"], canvas[tabindex]';
+const choosing = 'input[type="checkbox"], input[type="radio"], input[type="range"]';
 const pressing = 'button, a, summary';
 
 function usesKeys(target: EventTarget | null, key: string): boolean {
   if (!(target instanceof Element)) return false;
-  // Neither a chart nor a slider has a use for these two.
-  if (target.closest(moving) && !target.closest('[role="dialog"]') && (key === '/' || key === '?')) return false;
+  // Neither a chart nor a slider nor a switch has a use for these two.
+  if (target.closest(`${moving}, ${choosing}`) && !target.closest('[role="dialog"]') && (key === '/' || key === '?')) return false;
   if (target.closest(`${typing}, ${moving}`)) return true;
   return key === ' ' && target.closest(pressing) !== null;
 }

@@ -1,7 +1,7 @@
 import { largestJacobian, stackKinds, type GradientProfile, type StackKind, type StackSettings } from '../base/blockStacks';
 import { presetCurrent, type CurrentPreset, type NeuronLoss, type NeuronSettings } from '../base/neuron';
 import type { Task } from '../base/progress';
-import { surrogateDefinitions, type Surrogate, type SurrogateShape } from '../base/surrogate';
+import type { Surrogate } from '../base/surrogate';
 import { engine } from '../state/engine';
 import { initialLearn, noCurves, type GradientLaboratory, type NeuronLaboratory } from '../state/learn';
 import { usePlayground } from '../state/store';
@@ -22,11 +22,6 @@ export function setLoss(change: Partial<NeuronLoss>): void {
 
 export function setNeuronSurrogate(surrogate: Surrogate): void {
   changeNeuron(() => ({ surrogate }));
-}
-
-/** Another shape starts with its usual parameter. */
-export function surrogateOf(shape: SurrogateShape): Surrogate {
-  return { shape, parameter: surrogateDefinitions[shape].parameter.usual };
 }
 
 export function chooseCurrent(preset: CurrentPreset): void {

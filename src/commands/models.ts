@@ -1,5 +1,6 @@
 import { engine } from '../state/engine';
-import { usePlayground, type BackendPreference, type ModelDescription, type ModelSource } from '../state/store';
+import { usePlayground, type BackendPreference, type KeptModel, type ModelDescription, type ModelSource, type Slot } from '../state/store';
+import { readKeptModel } from './keptModels';
 import { rerun, setRun } from './run';
 import { underWay } from './work';
 
@@ -40,6 +41,17 @@ export async function chooseModelFor(reads: 'pictures' | 'events'): Promise<void
   if (fitting) await loadShippedModel(fitting.name);
 }
 
+/** The model that reads handwritten digits, as far as the site ships one. */
+export const digitsModel = shippedModels.find(({ name }: { name: string }) => name === 'digits');
+
+/** A shipped model for something else makes way for the one that reads digits; what a person loaded stays. */
+export async function chooseModelForDigits(): Promise<void> {
+  if (!digitsModel) return chooseModelFor('pictures');
+  const { models } = usePlayground.getState();
+  if (models.snn?.name === digitsModel.name) return;
+  if (!models.snn || shippedModels.some(({ name }) => name === models.snn?.name)) await loadShippedModel(digitsModel.name);
+}
+
 async function loadShippedModel(name: string): Promise<void> {
   const shipped = shippedModels.find((known) => known.name === name);
   if (!shipped) return;
@@ -78,10 +90,31 @@ async function dropTwin(): Promise<void> {
   }));
 }
 
+/** What is loaded in each slot, for whoever needs the file itself. */
+const loadedSources = new Map<Slot, ModelSource>();
+
+export function loadedSource(slot: Slot): ModelSource | undefined {
+  return loadedSources.get(slot);
+}
+
+/** A model that was trained on this machine: its networks take the slots that they have, the others stay. */
+export async function chooseKeptModel({ name, slots }: KeptModel): Promise<void> {
+  for (const slot of slots) {
+    const source = await underWay('load', 'Reading the model', () => readKeptModel(name, slot));
+    if (source) await load(slot, source);
+  }
+  if (!slots.includes('ann')) await dropForeignTwin();
+  const { models, run } = usePlayground.getState();
+  if (models.snn?.steps !== undefined && models.snn.steps !== run.steps) setRun({ steps: models.snn.steps });
+  rerun();
+}
+
 /** Nothing changes on the page before the whole model is there. */
 async function load(slot: 'snn' | 'ann', source: ModelSource): Promise<ModelDescription | undefined> {
   const label = `Loading the ${slot.toUpperCase()}`;
   const model = await underWay('load', label, (task) => engine.request('load', { slot, source }, task));
-  if (model) usePlayground.setState(({ models }) => ({ models: { ...models, [model.mode]: model } }));
+  if (!model) return undefined;
+  loadedSources.set(model.mode, source);
+  usePlayground.setState(({ models }) => ({ models: { ...models, [model.mode]: model } }));
   return model;
 }

@@ -2,7 +2,7 @@ import type { RecordingSettings, RecordingRef, RecordingState, ScannedRecording,
 import { engine } from '../state/engine';
 import { gen1Window, usePlayground } from '../state/store';
 import { chooseModelFor } from './models';
-import { detectAll, rerun } from './run';
+import { detectAll, rerun, takeSource } from './run';
 import { saveFile } from './saveFile';
 import { underWay } from './work';
 import type { WritableFormatId } from '../base/eventOptions';
@@ -100,20 +100,17 @@ export async function showWindow(fromUs: number, detect: 'soon' | 'wait' | 'no' 
   const { windowUs, representation, fit, withoutHotPixels, carryMembranes } = settings;
   const id = JSON.stringify([ref.id, scanned.format, from, windowUs, representation, fit, withoutHotPixels, carryMembranes]);
   const { source } = usePlayground.getState();
-  if (source?.kind === 'picture') source.bitmap.close();
-  usePlayground.setState({
-    source: {
-      kind: 'events',
-      id,
-      title,
-      origin,
-      originUrl: undefined,
-      sample,
-      size: view.sensor,
-      frame: { id, recording: ref, fromUs: from, windowUs, representation, fit, withoutHotPixels, carryMembranes },
-      view,
-      slices: source?.kind === 'events' && source.id === id ? source.slices : undefined,
-    },
+  takeSource({
+    kind: 'events',
+    id,
+    title,
+    origin,
+    originUrl: undefined,
+    sample,
+    size: view.sensor,
+    frame: { id, recording: ref, fromUs: from, windowUs, representation, fit, withoutHotPixels, carryMembranes },
+    view,
+    slices: source?.kind === 'events' && source.id === id ? source.slices : undefined,
   });
   if (detect === 'wait') await detectAll();
   else if (detect === 'soon') rerun();
@@ -123,6 +120,14 @@ export async function showWindow(fromUs: number, detect: 'soon' | 'wait' | 'no' 
 /** The window on the timeline, as a person drew it. */
 export function setWindow(fromUs: number, toUs: number): void {
   setRecordingSettings({ windowUs: Math.max(toUs - fromUs, 1) }, fromUs);
+}
+
+/** Another window with other settings, shown but not run; for what a link or a file restores. */
+export async function restoreWindow(settings: Partial<RecordingSettings>, fromUs: number | undefined): Promise<void> {
+  const { recording } = usePlayground.getState();
+  if (!recording) return;
+  change({ settings: { ...recording.settings, ...settings } }, recording.ref.id);
+  await showWindow(fromUs ?? recording.fromUs, 'no');
 }
 
 export function setRecordingSettings(settings: Partial<RecordingSettings>, fromUs?: number): void {

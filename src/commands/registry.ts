@@ -1,8 +1,10 @@
 import { panelTitles, hideablePanels } from '../state/names';
 import { setView, usePlayground } from '../state/store';
+import { chooseBox, chooseMissedBox, chooseSurestBox, restoreMuted, toggleMuted, traceNeuronBack } from './explain';
 import { exportCommands } from './exports';
 import { chooseFiles } from './files';
-import { chooseShippedModel, shippedModels } from './models';
+import { loadedName } from './keptModels';
+import { chooseKeptModel, chooseShippedModel, shippedModels } from './models';
 import { putBackTrained, selectLayer, setRun } from './run';
 import { findSample, gallerySamples } from './samples';
 import { copyLink, firstView } from './shared';
@@ -40,7 +42,7 @@ export interface CommandKey {
 
 type Provider = () => readonly Command[];
 
-const providers: Provider[] = [timeCommands, runCommands, networkCommands, sourceCommands, exportCommands, pageCommands];
+const providers: Provider[] = [timeCommands, runCommands, networkCommands, explainCommands, sourceCommands, exportCommands, pageCommands];
 
 /** Adds commands that other rooms have; the provider is asked whenever somebody wants the list. */
 export function addCommands(provider: Provider): void {
@@ -78,6 +80,7 @@ function runCommands(): readonly Command[] {
     }),
     { id: 'run:trained', title: 'Put back what the network was trained with', group: 'Run', run: putBackTrained },
     ...shippedModels.map(({ name, title }): Command => ({ id: `model:${name}`, title: `Model: ${title}`, group: 'Run', run: () => void chooseShippedModel(name) })),
+    ...usePlayground.getState().keptModels.map((own): Command => ({ id: `model:${loadedName(own)}`, title: `Model: ${loadedName(own)}`, group: 'Run', run: () => void chooseKeptModel(own) })),
   ];
 }
 
@@ -101,6 +104,26 @@ function networkCommands(): readonly Command[] {
       run: () => setView({ channelView: view.channelView === 'mean' ? 'neuron' : 'mean' }),
     },
     ...orders.map((order): Command => ({ id: `raster:${order}`, title: `Raster sorted by ${order}`, group: 'Network', run: () => setView({ rasterOrder: order }) })),
+  ];
+}
+
+function explainCommands(): readonly Command[] {
+  const { results, view, run } = usePlayground.getState();
+  const { layer, neuron } = view;
+  const blocks = results.snn?.result.blocks.filter(({ row }) => results.snn?.result.layers.some((each) => each.row === row)) ?? [];
+  return [
+    { id: 'explain:surest', title: 'Why is the surest box there', group: 'Explain', run: chooseSurestBox },
+    { id: 'explain:missed', title: 'Why was a labelled box missed', group: 'Explain', run: chooseMissedBox },
+    ...(view.box ? [{ id: 'explain:none', title: 'Choose no box', group: 'Explain', run: () => chooseBox(undefined) } as const] : []),
+    ...(neuron
+      ? ([
+          { id: 'explain:trace', title: 'Trace the chosen neuron back to its pixels', group: 'Explain', run: () => void traceNeuronBack() },
+          { id: 'mute:neuron', title: 'Mute or unmute the chosen neuron', group: 'Explain', run: () => toggleMuted({ kind: 'neuron', layer, ...neuron }) },
+          { id: 'mute:channel', title: 'Mute or unmute the chosen channel', group: 'Explain', run: () => toggleMuted({ kind: 'channel', layer, channel: neuron.channel }) },
+        ] as const)
+      : []),
+    ...blocks.map(({ row, block }): Command => ({ id: `mute:block-${row}`, title: `Mute or unmute block ${row} (${block})`, group: 'Explain', run: () => toggleMuted({ kind: 'block', row }) })),
+    ...(run.muted.length > 0 ? [{ id: 'mute:none', title: 'Restore everything that is muted', group: 'Explain', run: restoreMuted } as const] : []),
   ];
 }
 

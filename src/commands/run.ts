@@ -1,4 +1,5 @@
-import { cellOfPixel } from '../base/receptivePlace';
+import { cellOfPixel, type Fit } from '../base/receptivePlace';
+import { spikeMasks } from '../base/spikeMasks';
 import { engine } from '../state/engine';
 import {
   defaultDetection,
@@ -6,6 +7,7 @@ import {
   trainedRun,
   usePlayground,
   type DetectionResult,
+  type EventsSource,
   type LayerDescription,
   type Neuron,
   type PaneResult,
@@ -13,6 +15,7 @@ import {
   type RequestPayload,
   type Slot,
   type Source,
+  type TraceResult,
 } from '../state/store';
 import { underWay } from './work';
 
@@ -40,26 +43,42 @@ export function afterRuns(follower: () => void): void {
   followers.add(follower);
 }
 
-/** Runs the networks on the present source; the player waits for it. */
-export async function detectAll(): Promise<void> {
+/**
+ * Runs the networks on the present source; the player waits for it. With `next`, on that: it then takes the present one's place together
+ * with its boxes, so that a picture that changes all the time is never shown without.
+ */
+export async function detectAll(next?: Source): Promise<void> {
   const finished = await underWay('run', 'Running the networks', async (task) => {
+    const panes: [Slot, PaneResult][] = [];
     for (const slot of ['snn', 'ann'] as const) {
       const state = usePlayground.getState();
-      const { source, models, detection } = state;
+      const { models, detection } = state;
+      const source = next ?? state.source;
       if (!source || !models[slot]) continue;
       const result = await engine.request(
         'detect',
         { slot, frame: frameOf(source), settings: settingsFor(state, slot), ...detection },
         task,
       );
-      showResult(slot, { sourceId: source.id, result, precomputed: false });
+      const pane: PaneResult = { sourceId: source.id, result, precomputed: false };
+      if (next) panes.push([slot, pane]);
+      else showResult(slot, pane);
     }
+    if (next) takeSource(next);
+    for (const [slot, pane] of panes) showResult(slot, pane);
     return true;
   });
   if (!finished) return;
   for (const follower of followers) follower();
   await readSlices();
   await traceChosenLayer();
+}
+
+/** Whatever was shown before makes way, a recording too. */
+export function takeSource(source: Source): void {
+  const { source: before } = usePlayground.getState();
+  if (before?.kind === 'picture' && before.id !== source.id) before.bitmap.close();
+  usePlayground.setState({ source, ...(source.kind === 'picture' && { recording: undefined }) });
 }
 
 /** The pictures that the network got of a window of events, one for each step. */
@@ -77,9 +96,18 @@ export function frameOf(source: Source): RequestPayload<'detect'>['frame'] {
   return source.kind === 'picture' ? { id: source.id, image: source.image } : source.frame;
 }
 
-/** The page letterboxes into the model's own size; only the command line feeds pictures as they are by default. */
+/**
+ * The page letterboxes into the model's own size; only the command line feeds pictures as they are by default. What is silenced is
+ * silenced in the SNN: the others stay to compare with.
+ */
 export function settingsFor({ run, models }: PlaygroundState, slot: Slot): PlaygroundState['run'] {
-  return run.inputSize === 'native' ? { ...run, inputSize: models[slot]?.inputSize ?? 'native' } : run;
+  const own = slot === 'snn' ? run : { ...run, muted: [] };
+  return run.inputSize === 'native' ? { ...own, inputSize: models[slot]?.inputSize ?? 'native' } : own;
+}
+
+/** How the present source lies on the network's input. */
+export function fitOf(source: Source | undefined): Fit {
+  return source?.kind === 'events' ? source.frame.fit : 'letterbox';
 }
 
 function showResult(slot: Slot, pane: PaneResult): void {
@@ -116,7 +144,24 @@ export async function traceChosenLayer(): Promise<void> {
       task,
     ),
   );
-  if (trace) usePlayground.setState({ trace });
+  if (!trace) return;
+  usePlayground.setState({ trace });
+  if (source.kind === 'events') remember(source, trace, settingsFor(state, 'snn'));
+}
+
+/** A raster over more windows than fit in this is not kept. */
+const historyBytes = 64e6;
+const historyFrames = 64;
+
+/** Keeps the layer's spikes of windows that are looked at one after the other; another layer, recording or setting begins anew. */
+function remember({ frame, frame: { fromUs, windowUs, representation, fit, recording } }: EventsSource, { layer, trace }: TraceResult, settings: PlaygroundState['run']): void {
+  if (trace.emits !== 'spikes') return;
+  const key = JSON.stringify([recording.id, layer, windowUs, representation, fit, frame.withoutHotPixels, settings]);
+  const { masks } = spikeMasks(trace);
+  const { history } = usePlayground.getState();
+  const before = history.key === key ? history.frames.filter((known) => known.fromUs < fromUs) : [];
+  const kept = Math.max(1, Math.min(historyFrames, Math.floor(historyBytes / masks.byteLength)));
+  usePlayground.setState({ history: { key, frames: [...before, { fromUs, steps: trace.steps, masks }].slice(-kept) } });
 }
 
 export function selectLayer(layer: number): void {
@@ -131,7 +176,7 @@ export function selectLayer(layer: number): void {
 function neuronAtBestBox(result: DetectionResult, layer: LayerDescription): Neuron {
   const best = result.detectionsPerStep.at(-1)?.[0]?.box;
   const middle = best && { x: (best[0] + best[2]) / 2, y: (best[1] + best[3]) / 2 };
-  const cell = middle && cellOfPixel(middle, layer, result.input, result.picture);
+  const cell = middle && cellOfPixel(middle, layer, result.input, result.picture, fitOf(usePlayground.getState().source));
   return { ...(cell ?? { x: Math.floor(layer.width / 2), y: Math.floor(layer.height / 2) }), channel: 0 };
 }
 
@@ -148,9 +193,9 @@ export function setRun(change: Partial<PlaygroundState['run']>): void {
 
 /** Whether everything is as the network was trained and as boxes are shown by default. */
 export function isAsTrained({ run, detection, models }: Pick<PlaygroundState, 'run' | 'detection' | 'models'>): boolean {
-  const trained = { ...trainedRun, steps: models.snn?.steps ?? trainedRun.steps, ...defaultDetection };
+  const { muted, ...trained } = { ...trainedRun, steps: models.snn?.steps ?? trainedRun.steps, ...defaultDetection };
   const now: Record<string, unknown> = { ...run, ...detection };
-  return Object.entries(trained).every(([key, value]) => now[key] === value);
+  return run.muted.length === muted.length && Object.entries(trained).every(([key, value]) => now[key] === value);
 }
 
 export function putBackTrained(): void {

@@ -2,7 +2,7 @@ import { AppError } from '../base/errors';
 import { formatAddress, formatSettings, parseAddress, parseSettings, type SharedState } from '../state/address';
 import { defaultDetection, gen1Window, setView, tell, trainedRun, usePlayground, type PlaygroundState } from '../state/store';
 import { chooseShippedModel, shippedModels } from './models';
-import { setRecordingSettings } from './recordings';
+import { restoreWindow } from './recordings';
 import { detectAll } from './run';
 import { findSample } from './samples';
 import { saveFile } from './saveFile';
@@ -27,7 +27,8 @@ export function sharedOf({ models, source, recording, run, detection, view }: Pl
     neuron: view.neuron,
     step: view.step,
     box: view.box,
-    ...changed(pick(run, 'decay', 'threshold', 'inputSize'), trainedRun),
+    ...changed(pick(run, 'decay', 'threshold', 'reset', 'inputSize'), trainedRun),
+    muted: run.muted.length > 0 ? run.muted : undefined,
     ...changed(detection, defaultDetection),
     ...(recording && {
       fromUs: recording.fromUs,
@@ -96,13 +97,13 @@ export async function applyShared(shared: SharedState): Promise<void> {
   if (!usePlayground.getState().source) await findSample(firstView.sample)?.open();
   if (usePlayground.getState().models.snn?.name !== model) await chooseShippedModel(model);
   const loaded = usePlayground.getState();
-  const { decay, threshold, inputSize } = { ...trainedRun, ...defined(shared) };
+  const { decay, threshold, reset, muted, inputSize } = { ...trainedRun, ...defined(shared) };
   const { confidence, iou } = { ...defaultDetection, ...defined(shared) };
   const steps = shared.steps ?? loaded.models.snn?.steps ?? trainedRun.steps;
-  usePlayground.setState({ run: { ...loaded.run, steps, decay, threshold, inputSize }, detection: { confidence, iou } });
+  usePlayground.setState({ run: { steps, decay, threshold, reset, muted, inputSize }, detection: { confidence, iou } });
   if (loaded.recording) {
     const { windowUs, representation, fit, withoutHotPixels, carryMembranes } = { ...gen1Window, ...defined(shared) };
-    setRecordingSettings({ windowUs, representation, fit, withoutHotPixels, carryMembranes }, shared.fromUs);
+    await restoreWindow({ windowUs, representation, fit, withoutHotPixels, carryMembranes }, shared.fromUs);
   }
   applyView({ ...shared, steps, page: usePlayground.getState().view.page });
   await detectAll();

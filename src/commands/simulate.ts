@@ -1,6 +1,7 @@
 import { AppError } from '../base/errors';
 import { defaultSimulatorSettings, type SceneKind, type SimulatorSettings } from '../base/eventOptions';
 import { z } from '../base/schema';
+import { lightOnDark, paintSketch, type Sketch } from '../base/sketch';
 import { engine } from '../state/engine';
 import { usePlayground } from '../state/store';
 import { openRecording, showWindow } from './recordings';
@@ -86,11 +87,20 @@ export async function openVideo(file: File): Promise<void> {
   await openRecording({ kind: 'live', id: `video ${nextLive++}` }, { title: file.name, origin: `Simulated from ${made.frames} frames of your video.`, sample: undefined });
 }
 
-/** What a person drew, moved over the sensor as a digit of N-MNIST is. @param luminance `[height, width]`, 0 to 255 */
-export async function openSketch(luminance: Uint8Array<ArrayBuffer>, width: number, height: number): Promise<void> {
+/** The simulated sensor that a sketch is moved over. */
+const sketchSensorPx = 128;
+
+/** What a person drew, in light on dark, moved over the sensor as a digit of N-MNIST is. */
+export async function moveSketch(sketch: Sketch): Promise<void> {
+  const context = new OffscreenCanvas(sketchSensorPx, sketchSensorPx).getContext('2d');
+  if (!context) return;
+  paintSketch(context, sketch.strokes, sketchSensorPx, lightOnDark);
+  const { data } = context.getImageData(0, 0, sketchSensorPx, sketchSensorPx);
+  // White on black: red is the luminance.
+  const luminance = Uint8Array.from({ length: sketchSensorPx ** 2 }, (_, pixel) => data[pixel * 4] ?? 0);
   const { settings } = usePlayground.getState().camera;
   const made = await underWay('video', 'Moving the sketch', (task) =>
-    engine.request('simulateSketch', { luminance, width, height, settings, seed: 1 }, task),
+    engine.request('simulateSketch', { luminance, width: sketchSensorPx, height: sketchSensorPx, settings, seed: 1 }, task),
   );
   if (made) await openRecording({ kind: 'live', id: `sketch ${nextLive++}` }, { title: 'Your sketch', origin: 'Simulated from what you drew.', sample: undefined });
 }

@@ -2,7 +2,7 @@ import { AppError } from '../base/errors';
 import { engine } from '../state/engine';
 import { usePlayground, type PictureSource } from '../state/store';
 import { chooseModelFor } from './models';
-import { rerun } from './run';
+import { rerun, takeSource } from './run';
 import { tellError, underWay, unreadablePicture } from './work';
 
 let nextSource = 1;
@@ -19,21 +19,10 @@ export async function showPicture(
     tellError(unreadablePicture(cause));
     return;
   }
-  const { source, recording } = usePlayground.getState();
-  if (source?.kind === 'picture') source.bitmap.close();
+  const { recording } = usePlayground.getState();
   // The example is shown before any model has been asked for.
   if (recording) await chooseModelFor('pictures');
-  usePlayground.setState({
-    recording: undefined,
-    source: {
-      kind: 'picture',
-      ...about,
-      id: `picture ${nextSource++}`,
-      image,
-      bitmap,
-      size: { width: bitmap.width, height: bitmap.height },
-    },
-  });
+  takeSource({ kind: 'picture', ...about, id: `picture ${nextSource++}`, image, bitmap, size: { width: bitmap.width, height: bitmap.height } });
   rerun();
 }
 

@@ -1,9 +1,11 @@
 import { z } from '../base/schema';
 import { drawnPictures, showPicture } from './sources';
+import { findKeptModels } from './keptModels';
 import { startEngine } from './models';
 import { applyShared, applyView, firstView, followAddress, readAddress } from './shared';
 import { startConverted } from './converted';
 import { startEnergy } from './energy';
+import { startExplaining } from './explain';
 import { startTheme } from './theme';
 import { detectionResultSchema, usePlayground } from '../state/store';
 
@@ -14,6 +16,8 @@ export async function start(): Promise<void> {
   startTheme();
   startConverted();
   startEnergy();
+  startExplaining();
+  void findKeptModels();
   const shared = readAddress();
   applyView(shared);
   const engineReady = startEngine();

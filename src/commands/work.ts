@@ -51,6 +51,11 @@ export async function underWay<T>(name: string, label: string, work: (task: Task
   }
 }
 
+/** Whether work of this name runs now. */
+export function isUnderWay(name: string): boolean {
+  return running.has(name);
+}
+
 export function unreadablePicture(cause: unknown): AppError {
   return new AppError(
     'input/unreadable',

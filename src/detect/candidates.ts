@@ -9,8 +9,11 @@ export interface AnchorCell {
   y: number;
 }
 
+/** One scale as {@link anchorCellOf} counts through it. */
+export type AnchorGrid = Pick<DetectionHead, 'height' | 'width' | 'anchors'>;
+
 /** The inverse of the order in which candidates are decoded: by scale, anchor, row, column. */
-export function anchorCellOf(candidate: number, heads: readonly Pick<DetectionHead, 'height' | 'width' | 'anchors'>[]): AnchorCell {
+export function anchorCellOf(candidate: number, heads: readonly AnchorGrid[]): AnchorCell {
   let rest = candidate;
   for (const [scale, { height, width, anchors }] of heads.entries()) {
     const cells = height * width;

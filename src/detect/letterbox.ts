@@ -61,7 +61,7 @@ export function letterbox(picture: Picture, { input, scaled, left, top }: Letter
 const weightBits = 11;
 
 /**
- * Bilinear with half-pixel centres, rounded to whole values as OpenCV's `INTER_LINEAR` rounds (decision 0010): what the
+ * Bilinear with half-pixel centres, rounded to whole values as OpenCV's `INTER_LINEAR` rounds (decision 0011): what the
  * released networks were trained and measured on. Exact arithmetic changes mAP by up to 0.003.
  * @returns `[size.height, size.width, 3]`
  */

@@ -20,6 +20,8 @@ export interface Suppressed {
   box: Box;
   score: number;
   class: number;
+  /** Which of the candidates it was. */
+  candidate: number;
 }
 
 /** Class-aware NMS: score = objectness * class probability; classes never suppress each other. Best first. */
@@ -47,13 +49,13 @@ function ranked({ count, stride, values }: Candidates, settings: SuppressionSett
     if (settings.severalClassesPerBox) {
       for (let label = 0; label < stride - 5; label++) {
         const score = objectness * (row[5 + label] ?? 0);
-        if (score > settings.confidence) found.push({ box, score, class: label });
+        if (score > settings.confidence) found.push({ box, score, class: label, candidate: index });
       }
     } else {
       const probabilities = row.subarray(5);
       const label = indexOfLargest(probabilities);
       const score = objectness * (probabilities[label] ?? 0);
-      if (score > settings.confidence) found.push({ box, score, class: label });
+      if (score > settings.confidence) found.push({ box, score, class: label, candidate: index });
     }
   }
   return found.sort((a, b) => b.score - a.score).slice(0, maximumCandidates);

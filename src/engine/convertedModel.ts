@@ -4,9 +4,10 @@ import type { LetterboxPlacement } from '../detect/letterbox';
 import { estimateEnergy } from '../energy/energy';
 import type { ConvertedNetwork, ConvertedRun, ConvertedState } from '../network/converted';
 import type { Backend } from '../tensor/backend';
-import { decodeScales, describeBlocks, describeLayers, detectionsOf } from './describe';
+import { cellsOf, decodeScales, describeBlocks, describeLayers, detectionsOf } from './describe';
+import type { FrameOutcome, PreparedFrame } from './evaluation';
 import type { PreparedInput } from './frames';
-import { operationCounts } from './operationCounts';
+import { frameCosts, operationCounts } from './operationCounts';
 import type { DetectionResult, ModelDescription, RequestPayload } from './protocol';
 
 interface ActiveRun {
@@ -45,7 +46,7 @@ export class ConvertedModel {
       steps: state.steps,
       picture: placement.original,
       input: placement.input,
-      detectionsPerStep: [detectionsOf(this.candidates(state), placement, request, description)],
+      detectionsPerStep: [detectionsOf(this.candidates(state), cellsOf(network, state.scales), placement, request, description)],
       layers: describeLayers(network.graph, placement.input, 'converted'),
       blocks: describeBlocks(network.graph, placement.input),
       firingRates,
@@ -54,6 +55,14 @@ export class ConvertedModel {
       energy: estimateEnergy(operations, paperConvention),
       timing: { preprocessMs, inferenceMs, postprocessMs: performance.now() - started },
     };
+  }
+
+  /** One frame as an evaluation wants it; the time is that of all its steps. */
+  async evaluate({ frame, settings, input }: PreparedFrame, task: Task): Promise<FrameOutcome> {
+    const { state, inferenceMs } = await this.advance({ frame, settings }, () => Promise.resolve(input), task);
+    const firingRates = state.meanRates.map((rate) => [rate]);
+    const operations = operationCounts(this.network.graph, input.placement.input, { steps: state.steps, firingRates, neuronKind: 'integrate' });
+    return { candidates: this.candidates(state), inferenceMs, ...frameCosts(operations) };
   }
 
   /** The state after as many steps as the request's settings name. */

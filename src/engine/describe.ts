@@ -1,4 +1,5 @@
 import type { Size } from '../base/geometry';
+import { anchorCellOf, type AnchorCell, type AnchorGrid } from '../detect/candidates';
 import { decode, type Candidates } from '../detect/decode';
 import { toOriginal, type LetterboxPlacement } from '../detect/letterbox';
 import { suppress } from '../detect/nonMaximumSuppression';
@@ -23,19 +24,30 @@ export function decodeScales(
   return decode(heads, graph.description.classNames.length);
 }
 
-/** Boxes on the original picture. */
+/** The grids of anchors that candidates are counted through. */
+export function cellsOf({ anchors }: { anchors: readonly (readonly number[])[] }, scales: readonly Pick<ScaleOutput, 'height' | 'width'>[]): AnchorGrid[] {
+  return scales.map(({ height, width }, scale) => ({ height, width, anchors: anchors[scale] ?? [] }));
+}
+
+/** Boxes on the original picture. @param cells from {@link cellsOf}; undefined where boxes cannot be followed into the network */
 export function detectionsOf(
   candidates: Candidates,
+  cells: readonly AnchorGrid[] | undefined,
   placement: LetterboxPlacement,
   display: { confidence: number; iou: number },
   { classNames }: Pick<ModelDescription, 'classNames'>,
 ): DetectionResult['detectionsPerStep'][number] {
-  return suppress(candidates, { ...display, severalClassesPerBox: false }).map(({ box, score, class: label }) => ({
+  return suppress(candidates, { ...display, severalClassesPerBox: false }).map(({ box, score, class: label, candidate }) => ({
     box: toOriginal(box, placement),
     score,
     class: label,
     name: classNames[label] ?? `class ${label}`,
+    ...(cells && { cell: placeOf(anchorCellOf(candidate, cells)) }),
   }));
+}
+
+function placeOf({ scale, x, y }: AnchorCell): { scale: number; x: number; y: number } {
+  return { scale, x, y };
 }
 
 export function describeLayers(graph: NetworkGraph, input: Size, mode: Slot): LayerDescription[] {

@@ -1,3 +1,4 @@
+import { paperConvention } from '../base/energyConvention';
 import { AppError, asAppError } from '../base/errors';
 import type { DatasetFormat } from '../base/datasetOptions';
 import type { Size } from '../base/geometry';
@@ -5,16 +6,18 @@ import { throwIfCancelled, type Task } from '../base/progress';
 import type { Candidates } from '../detect/decode';
 import { toOriginal } from '../detect/letterbox';
 import { suppress, type SuppressionSettings } from '../detect/nonMaximumSuppression';
+import { conventionText } from '../energy/energy';
 import { shownSuppression } from '../evaluate/analysis/errors';
 import { matchClasses, type ClassMatch } from '../evaluate/classes';
 import type { Dataset, DatasetProblem, DatasetSample, LabelBox } from '../evaluate/datasets/dataset';
-import { filesOfZip, type DatasetFile } from '../evaluate/datasets/files';
+import type { DatasetFile } from '../evaluate/datasets/files';
 import { openDataset } from '../evaluate/datasets/open';
 import { evaluationSuppression } from '../evaluate/rules/meanAveragePrecision';
 import type { ScoredBox } from '../evaluate/rules/rules';
 import { Tally, type SampleOutcome } from '../evaluate/tally';
 import { paintSteps } from '../input/events/steps';
 import { trainedNeuron } from '../network/network';
+import { filesOf } from './datasetContent';
 import { Frames, pictureSideOf, type PreparedInput } from './frames';
 import type {
   DatasetSummary,
@@ -36,7 +39,7 @@ export interface EvaluationHost<Model extends EvaluatedModel> {
   network(wanted: WantedNetwork, task: Task): Promise<Model>;
   /** Whether the network is still there: one of a slot may have made way for another. */
   isLoaded(model: Model, wanted: WantedNetwork): boolean;
-  run(model: Model, input: PreparedInput, steps: number, task: Task): Promise<FrameOutcome>;
+  run(model: Model, frame: PreparedFrame, task: Task): Promise<FrameOutcome>;
   release(model: Model): void;
 }
 
@@ -46,8 +49,15 @@ export interface EvaluatedModel {
   description: ModelDescription;
 }
 
+export interface PreparedFrame {
+  frame: Frame;
+  settings: RunSettings;
+  input: PreparedInput;
+}
+
 export interface FrameOutcome {
   candidates: Candidates;
+  inferenceMs: number;
   firingRate: number | undefined;
   snnPj: number | undefined;
   annPj: number;
@@ -62,7 +72,6 @@ const reportShare = 4;
 interface OpenedDataset {
   id: string;
   dataset: Dataset;
-  problems: DatasetProblem[];
 }
 
 interface Case<Model> extends Pick<EvaluatedCase, 'steps' | 'inputSize' | 'sizeChosenBy'> {
@@ -73,10 +82,14 @@ interface Case<Model> extends Pick<EvaluatedCase, 'steps' | 'inputSize' | 'sizeC
 
 interface Running<Model> {
   id: string;
+  /** Its id. */
+  dataset: string;
   networks: readonly { model: Model; wanted: WantedNetwork }[];
   samples: readonly DatasetSample[];
   cases: readonly Case<Model>[];
   next: number;
+  /** Samples that could not be read. */
+  problems: DatasetProblem[];
   reportMs: number;
 }
 
@@ -93,15 +106,15 @@ export class Evaluations<Model extends EvaluatedModel> {
 
   /** @throws AppError `dataset/*`, `cancelled` */
   async openDataset({ id, content, format }: RequestPayload<'openDataset'>, task: Task): Promise<DatasetSummary> {
-    const files = content.kind === 'zip' ? await filesOfZip(content.name, content.blob) : content.files.map(({ path, blob }) => ({ path, open: () => Promise.resolve(blob) }));
+    const files = await filesOf(content);
     return this.openFiles({ id, files, format }, task);
   }
 
   async openFiles({ id, files, format }: { id: string; files: readonly DatasetFile[]; format: DatasetFormat | undefined }, task: Task): Promise<DatasetSummary> {
     const dataset = await openDataset(files, { format }, task);
     this.close();
-    this.opened = { id, dataset, problems: [...dataset.problems] };
-    return summaryOf(this.opened);
+    this.opened = { id, dataset };
+    return summaryOf(id, dataset, dataset.problems);
   }
 
   /**
@@ -118,23 +131,24 @@ export class Evaluations<Model extends EvaluatedModel> {
     }
     const until = started + Math.max(request.budgetMs, running.reportMs * reportShare);
     while (running.next < running.samples.length) {
-      await this.evaluateSample(running, opened, task);
+      await this.evaluateSample(running, task);
       task.report({ label: 'Evaluating', done: running.next, total: running.samples.length, unit: 'items' });
       if (performance.now() >= until) break;
     }
     const reporting = performance.now();
-    const state = stateOf(running, opened);
+    const state = stateOf(running, opened.dataset);
     running.reportMs = performance.now() - reporting;
     return state;
   }
 
   /** A sample as a person looks at it. @throws AppError `engine/no-evaluation` */
   async picture({ id, sample: index }: RequestPayload<'evaluatedPicture'>, task: Task): Promise<Blob> {
-    const sample = this.evaluation(id).samples[index];
+    const running = this.evaluation(id);
+    const sample = running.samples[index];
     if (!sample) throw new RangeError(`The evaluation has no sample ${index}.`);
     const { content } = sample;
     if (content.kind === 'picture') return content.file.open();
-    const { recording, fromUs, windowUs } = eventsFrame(content.untilUs, content.file.path, await content.file.open());
+    const { recording, fromUs, windowUs } = eventsFrame(running.dataset, content.file.path, content.untilUs, await content.file.open());
     const { sensor, events } = await this.recordings.window(recording, { fromUs, toUs: fromUs + windowUs, withoutHotPixels: false }, task);
     const painted = paintSteps(events, sensor, { fromUs, windowUs, steps: 1, representation: 'gen1' });
     return this.host.surroundings.encodePicture({ ...sensor, data: Uint8Array.from(painted, (value) => Math.round(value * 255)) });
@@ -170,9 +184,9 @@ export class Evaluations<Model extends EvaluatedModel> {
       for (const wanted of request.networks) {
         const model = await this.host.network(wanted, task);
         networks.push({ model, wanted });
-        cases.push(...this.casesOf(model, request, dataset));
+        cases.push(...this.casesOf(model, wanted, request.inputSize, dataset));
       }
-      this.running = { id: request.id, networks, samples, cases, next: 0, reportMs: 0 };
+      this.running = { id: request.id, dataset: request.dataset, networks, samples, cases, next: 0, problems: [], reportMs: 0 };
       return this.running;
     } catch (thrown) {
       this.release(networks);
@@ -180,63 +194,61 @@ export class Evaluations<Model extends EvaluatedModel> {
     }
   }
 
-  private casesOf(model: Model, request: RequestPayload<'evaluate'>, dataset: Dataset): Case<Model>[] {
+  private casesOf(model: Model, wanted: WantedNetwork, asked: number | undefined, dataset: Dataset): Case<Model>[] {
     const { classNames, mode, steps: trained } = model.description;
     const match = matchClasses(dataset, classNames);
-    const asked = request.steps.length > 0 ? request.steps : [trained ?? defaultSteps[dataset.format === 'gen1' ? 'events' : 'pictures']];
+    const askedSteps = wanted.steps.length > 0 ? wanted.steps : [trained ?? defaultSteps[dataset.format === 'gen1' ? 'events' : 'pictures']];
     // One pass is all that an ANN has.
-    const everySteps = mode === 'ann' ? [1] : [...new Set(asked)];
-    const size = sizeFor(model.description, request.inputSize, dataset);
+    const everySteps = mode === 'ann' ? [1] : [...new Set(askedSteps)].sort((a, b) => a - b);
+    const size = sizeFor(model.description, asked, dataset);
     return everySteps.map((steps) => ({ model, steps, ...size, match, tally: new Tally(classNames) }));
   }
 
-  private async evaluateSample(running: Running<Model>, { problems }: OpenedDataset, task: Task): Promise<void> {
+  private async evaluateSample(running: Running<Model>, task: Task): Promise<void> {
     const index = running.next;
     const sample = running.samples[index];
     if (!sample) return;
     const outcomes: Omit<SampleOutcome, 'sample'>[] = [];
-    try {
-      for (const wanted of running.cases) {
-        throwIfCancelled(task.signal);
-        outcomes.push(await this.outcome(wanted.model, sample, wanted, task));
-      }
-    } catch (thrown) {
-      // What is wrong with one file must not end the rest; what is wrong with the engine must.
-      const error = asAppError(thrown);
-      if (!/^(input|dataset)\//.test(error.code)) throw error;
-      problems.push({ path: sample.content.file.path, message: error.message });
-      running.next++;
-      return;
+    for (const wanted of running.cases) {
+      throwIfCancelled(task.signal);
+      const outcome = await this.outcome(running, sample, wanted, task);
+      if (!outcome) break;
+      outcomes.push(outcome);
     }
+    running.next++;
     // Only whole samples are counted, so that cases stay comparable wherever they are cancelled.
+    if (outcomes.length < running.cases.length) return;
     running.cases.forEach(({ tally }, position) => {
       const outcome = outcomes[position];
       if (outcome) tally.add({ sample: index, ...outcome });
     });
-    running.next++;
   }
 
-  private async outcome(
-    model: Model,
-    sample: DatasetSample,
-    { inputSize, steps, match }: Pick<Case<Model>, 'inputSize' | 'steps' | 'match'>,
-    task: Task,
-  ): Promise<Omit<SampleOutcome, 'sample'>> {
+  /** Undefined where the sample cannot be read: then its file is named, and the rest goes on. */
+  private async outcome({ dataset, problems }: Running<Model>, sample: DatasetSample, { model, inputSize, steps, match }: Case<Model>, task: Task): Promise<Omit<SampleOutcome, 'sample'> | undefined> {
     const started = performance.now();
     const settings: RunSettings = { ...trainedNeuron, steps, inputSize };
-    const input = await this.frames.prepare(await frameOf(sample), settings, model.description, task);
-    const prepared = performance.now();
-    const { candidates, ...outcome } = await this.host.run(model, input, steps, task);
+    let frame: Frame;
+    let input: PreparedInput;
+    try {
+      frame = await frameOf(dataset, sample);
+      input = await this.frames.prepare(frame, settings, model.description, task);
+    } catch (thrown) {
+      throwIfCancelled(task.signal);
+      problems.push({ path: sample.content.file.path, message: asAppError(thrown).message });
+      return undefined;
+    }
+    const preprocessMs = performance.now() - started;
+    const { candidates, ...outcome } = await this.host.run(model, { frame, settings, input }, task);
     const inferred = performance.now();
     const size = input.placement.original;
-    const boxesOf = (settings: SuppressionSettings): ScoredBox[] => suppress(candidates, settings).map((found) => ({ ...found, box: toOriginal(found.box, input.placement) }));
+    const boxesOf = (thresholds: SuppressionSettings): ScoredBox[] => suppress(candidates, thresholds).map((found) => ({ ...found, box: toOriginal(found.box, input.placement) }));
     return {
       size,
       detections: boxesOf(evaluationSuppression),
       shown: boxesOf(shownSuppression),
       labels: labelsFor(sample, size, match),
-      preprocessMs: prepared - started,
-      inferenceMs: inferred - prepared,
+      preprocessMs,
       postprocessMs: performance.now() - inferred,
       ...outcome,
     };
@@ -275,15 +287,16 @@ function sizeFor(model: ModelDescription, asked: number | undefined, { format }:
   return format === 'gen1' ? { inputSize: 'native', sizeChosenBy: 'sensor' } : { inputSize: pictureSideOf(model), sizeChosenBy: 'assumption' };
 }
 
-async function frameOf({ id, content }: DatasetSample): Promise<Frame> {
+/** @param set the data set's id: files of another set may have the same names */
+async function frameOf(set: string, { id, content }: DatasetSample): Promise<Frame> {
   const blob = await content.file.open();
-  return content.kind === 'picture' ? { id, image: blob } : eventsFrame(content.untilUs, content.file.path, blob);
+  return content.kind === 'picture' ? { id: `${set}/${id}`, image: blob } : eventsFrame(set, content.file.path, content.untilUs, blob);
 }
 
-function eventsFrame(untilUs: number, path: string, blob: Blob): EventsFrame {
+function eventsFrame(set: string, path: string, untilUs: number, blob: Blob): EventsFrame {
   return {
-    id: `${path}@${untilUs}`,
-    recording: { kind: 'file', id: path, name: path, blob },
+    id: `${set}/${path}@${untilUs}`,
+    recording: { kind: 'file', id: `${set}/${path}`, name: path, blob },
     fromUs: untilUs - labelWindowUs,
     windowUs: labelWindowUs,
     representation: 'gen1',
@@ -303,7 +316,7 @@ function labelsFor(sample: DatasetSample, size: Size, { toNetwork }: ClassMatch)
 
 const problemsShown = 200;
 
-function summaryOf({ id, dataset, problems }: OpenedDataset): DatasetSummary {
+function summaryOf(id: string, dataset: Dataset, problems: readonly DatasetProblem[]): DatasetSummary {
   return {
     id,
     format: dataset.format,
@@ -315,13 +328,14 @@ function summaryOf({ id, dataset, problems }: OpenedDataset): DatasetSummary {
   };
 }
 
-function stateOf<Model extends EvaluatedModel>(running: Running<Model>, opened: OpenedDataset): EvaluationState {
+function stateOf<Model extends EvaluatedModel>(running: Running<Model>, dataset: Dataset): EvaluationState {
   return {
     id: running.id,
     done: running.next,
     total: running.samples.length,
     finished: running.next >= running.samples.length,
-    dataset: summaryOf(opened),
+    energyConvention: conventionText(paperConvention),
+    dataset: summaryOf(running.dataset, dataset, [...dataset.problems, ...running.problems]),
     cases: running.cases.map(({ model: { description }, steps, inputSize, sizeChosenBy, match, tally }): EvaluatedCase => {
       const { worst, ...result } = tally.result();
       return {

@@ -21,9 +21,15 @@ const assumedSides = { large: 640, small: 256 };
 const smallestReleasedParameters = 6_000_000;
 
 /** Side of the square that pictures are letterboxed into: a checkpoint without a manifest does not say what it was trained at. */
-export function pictureSideOf({ inputSize, parameters }: ModelDescription): number {
+export function pictureSideOf({ inputSize, parameters = Infinity }: Pick<ModelDescription, 'inputSize' | 'parameters'>): number {
   return inputSize ?? (parameters < smallestReleasedParameters ? assumedSides.small : assumedSides.large);
 }
+
+/** What of a model decides how its input is made. */
+export type InputOf = Pick<ModelDescription, 'mode' | 'inputSize' | 'parameters'> & {
+  /** Sides that it takes and no others. */
+  fixedInput?: Size;
+};
 
 /** Turns frames of every kind into the network's input. */
 export class Frames {
@@ -34,19 +40,19 @@ export class Frames {
     private readonly recordings: Recordings,
   ) {}
 
-  async prepare(frame: Frame, settings: RunSettings, model: ModelDescription, task: Task): Promise<PreparedInput> {
+  async prepare(frame: Frame, settings: RunSettings, model: InputOf, task: Task): Promise<PreparedInput> {
     return 'recording' in frame ? this.prepareEvents(frame, settings, model, task) : this.preparePicture(frame, settings, model, task);
   }
 
-  private async preparePicture(frame: PictureFrame, settings: RunSettings, model: ModelDescription, task: Task): Promise<PreparedInput> {
+  private async preparePicture(frame: PictureFrame, settings: RunSettings, model: InputOf, task: Task): Promise<PreparedInput> {
     const picture = await this.decode(frame);
     throwIfCancelled(task.signal);
-    const placement = placeInto(picture, inputSizeFor(picture, settings, pictureSideOf(model)));
+    const placement = placeInto(picture, model.fixedInput ?? inputSizeFor(picture, settings, pictureSideOf(model)));
     return { values: letterbox(picture, placement), steps: 1, placement };
   }
 
   /** The ANN twin has one pass, and so reads the whole window painted as one picture; so does the network converted from it. */
-  private async prepareEvents(frame: EventsFrame, settings: RunSettings, model: ModelDescription, task: Task): Promise<PreparedInput> {
+  private async prepareEvents(frame: EventsFrame, settings: RunSettings, model: InputOf, task: Task): Promise<PreparedInput> {
     const { fromUs, windowUs, representation } = frame;
     const { sensor, events } = await this.recordings.window(
       frame.recording,
@@ -54,7 +60,7 @@ export class Frames {
       task,
     );
     const painted = paintSteps(events, sensor, { fromUs, windowUs, steps: model.mode === 'snn' ? settings.steps : 1, representation });
-    const input = inputSizeFor(sensor, settings, model.inputSize ?? defaultEventsSide);
+    const input = model.fixedInput ?? inputSizeFor(sensor, settings, model.inputSize ?? defaultEventsSide);
     const placement = frame.fit === 'stretch' ? stretchInto(sensor, input) : placeInto(sensor, input);
     const area = sensor.width * sensor.height * 3;
     const steps = painted.length / area;

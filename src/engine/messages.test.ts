@@ -13,9 +13,11 @@ function setUp(backend: Partial<Backend> = {}) {
     readModelFile: () => new Promise((resolve) => (release = resolve)),
     decodePicture: () => Promise.reject(new Error('no picture')),
     encodePicture: () => Promise.resolve(new Blob(['picture'])),
-    decodeVideo: () => {
+    openOnnxRuntime: () => import('onnxruntime-web'),
+  decodeVideo: () => {
       throw new Error('no video');
     },
+    trainingKernels: () => Promise.reject(new Error('no training')),
   };
   const handler = new MessageHandler(surroundings, { wasmPaths: undefined }, (message) => posted.push(message), () =>
     Promise.resolve({

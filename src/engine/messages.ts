@@ -83,6 +83,8 @@ export class MessageHandler {
     unload: (payload) => this.opened().unload(payload),
     detect: (payload, task) => this.opened().detect(payload, task),
     trace: (payload, task) => this.opened().trace(payload, task),
+    explain: (payload, task) => this.opened().explain(payload, task),
+    traceBack: (payload, task) => this.opened().traceBack(payload, task),
     identify: (payload) => isRecording(payload),
     scanRecording: (payload, task) => this.opened().recordings.scan(payload, task),
     viewRecording: (payload, task) => this.opened().recordings.view(payload, task),
@@ -119,7 +121,8 @@ function isRequestKind(kind: string): kind is RequestKind {
 function transferables(value: unknown): Transferable[] {
   // A list has a method of the name `values`.
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return [];
-  const { trace, pixels, values } = value as Partial<ResponseOf['trace'] & ResponseOf['viewRecording'] & ResponseOf['slices']>;
+  const { trace, pixels, values, layerMap, inputMap } = value as Partial<ResponseOf['trace'] & ResponseOf['viewRecording'] & ResponseOf['slices'] & ResponseOf['explain']>;
+  if (layerMap && inputMap) return [layerMap.values.buffer, inputMap.values.buffer];
   if (trace) return [trace.membrane.buffer, trace.emitted.buffer];
   if (pixels) return [pixels.kind === 'polarity' ? pixels.last.buffer : pixels.value.buffer];
   return values ? [values.buffer] : [];

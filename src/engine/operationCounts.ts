@@ -1,5 +1,6 @@
+import { paperConvention } from '../base/energyConvention';
 import type { Size } from '../base/geometry';
-import type { OperationCounts } from '../energy/energy';
+import { estimateEnergy, type OperationCounts } from '../energy/energy';
 import { convolutionCosts, neuronCount, type NetworkGraph } from '../network/graph';
 
 /**
@@ -24,4 +25,22 @@ export function operationCounts(
     neurons: neuronCount(graph, input.height, input.width),
     neuronKind,
   };
+}
+
+/** What an evaluation adds up over its samples: energy by the paper's convention, and how much of the network fired. */
+export function frameCosts(operations: OperationCounts): { firingRate: number | undefined; snnPj: number | undefined; annPj: number } {
+  const { snnPj, annPj } = estimateEnergy(operations, paperConvention);
+  return { firingRate: inputFiringRate(operations), snnPj: snnPj ?? undefined, annPj };
+}
+
+/** Mean rate of the neurons that convolutions read, weighted by the operations that they feed; undefined where nothing spiked. */
+function inputFiringRate({ layers }: OperationCounts): number | undefined {
+  let spikes = 0;
+  let all = 0;
+  for (const { operationsPerStep, inputRates } of layers) {
+    if (!inputRates || inputRates.length === 0) continue;
+    spikes += (inputRates.reduce((sum, rate) => sum + rate, 0) / inputRates.length) * operationsPerStep;
+    all += operationsPerStep;
+  }
+  return all === 0 ? undefined : spikes / all;
 }

@@ -5,7 +5,10 @@ import { energyConventionSchema } from '../base/energyConvention';
 import { datasetFormats, datasetParts, type DatasetFormat } from '../base/datasetOptions';
 import { blockKinds, deepestStack, stackKinds, stackSettingsSchema, type BlockSpectrum, type GradientProfile } from '../base/blockStacks';
 import { errorCodes } from '../base/errors';
-import type { Size } from '../base/geometry';
+import { maximumMuted, mutedSchema } from '../base/muted';
+import { resetModes } from '../base/neuron';
+import type { Reach } from '../base/reach';
+import type { Box, Size } from '../base/geometry';
 import {
   columnNames,
   maximumSensorSide,
@@ -37,11 +40,13 @@ const slotSchema = z.enum(['snn', 'ann', 'converted']);
 /** Which of the three networks: the spiking one, its twin with ReLU, or the spiking network that the twin was converted to. */
 export type Slot = z.infer<typeof slotSchema>;
 
-const blobSchema = z.custom<Blob>((value) => value instanceof Blob);
+export const blobSchema = z.custom<Blob>((value) => value instanceof Blob);
 
-const modelSourceSchema = z.discriminatedUnion('kind', [
+export const modelSourceSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('shipped'), name: z.string().regex(/^[a-z0-9-]+$/) }),
   z.object({ kind: z.literal('file'), name: z.string(), blob: blobSchema }),
+  /** Trained on this machine; `manifest` is the text of its file. */
+  z.object({ kind: z.literal('kept'), name: z.string(), manifest: z.string(), blob: blobSchema }),
 ]);
 export type ModelSource = z.infer<typeof modelSourceSchema>;
 
@@ -64,7 +69,7 @@ const tableSchema = z.object({
 const recordingRefSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('file'), id: z.string(), name: z.string(), blob: blobSchema, table: tableSchema.partial().optional() }),
   z.object({ kind: z.literal('scene'), id: z.string(), scene: z.enum(sceneKinds), seed: z.int().nonnegative() }),
-  /** What the simulator has made so far in this session. */
+  /** What the simulator has made since it was last started. */
   z.object({ kind: z.literal('live'), id: z.string() }),
 ]);
 export type { TruthBox };
@@ -94,10 +99,17 @@ const runSettingsSchema = z.object({
   steps: z.int().min(1).max(maximumConvertedSteps),
   decay: z.number().min(0).max(1),
   threshold: z.number(),
+  /** Hard where it is not said: EMS-YOLO is trained with it. */
+  reset: z.enum(resetModes).optional(),
+  /** What is silenced; what the network does not have is passed over. */
+  muted: z.array(mutedSchema).max(maximumMuted).optional(),
   /** Side of the square that the picture is letterboxed into; `native` feeds a picture whose sides are multiples of 32 as it is. */
   inputSize: z.union([z.int().positive().max(2048), z.literal('native')]),
 });
 export type RunSettings = z.infer<typeof runSettingsSchema>;
+
+/** Corners in pixels of the original picture. */
+const boxSchema = z.tuple([z.number(), z.number(), z.number(), z.number()]).readonly();
 
 const operationCountsSchema: z.ZodType<OperationCounts> = z.object({
   steps: z.int().positive(),
@@ -114,6 +126,22 @@ const operationCountsSchema: z.ZodType<OperationCounts> = z.object({
   neurons: z.number(),
   neuronKind: z.enum(['leaky', 'integrate']),
 });
+
+/** A data set as a person opened it. */
+export const datasetContentSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('files'), files: z.array(z.object({ path: z.string(), blob: blobSchema })) }),
+  z.object({ kind: z.literal('zip'), name: z.string(), blob: blobSchema }),
+]);
+export type DatasetContent = z.infer<typeof datasetContentSchema>;
+
+/** Empty: what the network was trained with. An ANN has one pass whatever they are. */
+const evaluatedSteps = z.array(z.int().min(1).max(maximumConvertedSteps)).max(16);
+
+/** The network that is loaded in a slot, or one of its own from a source. */
+const evaluatedNetworkSchema = z.union([
+  z.object({ slot: slotSchema.exclude(['converted']), source: modelSourceSchema, steps: evaluatedSteps }),
+  z.object({ slot: slotSchema, source: z.undefined().optional(), steps: evaluatedSteps }),
+]);
 
 export const requestSchemas = {
   open: z.object({ preference: backendPreferenceSchema, avoid: z.array(z.enum(backendNames)) }),
@@ -140,6 +168,26 @@ export const requestSchemas = {
     iou: z.number().min(0).max(1),
   }),
   trace: z.object({ slot: slotSchema, frame: frameSchema, settings: runSettingsSchema, layer: z.int().nonnegative() }),
+  /**
+   * Where a box of the SNN came from: the score of the candidate that overlaps `target` most (the box itself where it was found, else the
+   * anchor that was nearest to finding it), from the mean logits over the steps 1 to `upTo`.
+   */
+  explain: z.object({
+    frame: frameSchema,
+    settings: runSettingsSchema,
+    target: z.object({ class: z.int().nonnegative(), box: boxSchema }),
+    upTo: z.int().min(1).max(16),
+    /** Whose neurons are wanted one by one. */
+    layer: z.int().nonnegative(),
+  }),
+  /** What led to a neuron at a step by the recorded spikes, for small inputs only. */
+  traceBack: z.object({
+    frame: frameSchema,
+    settings: runSettingsSchema,
+    neuron: z.object({ layer: z.int().nonnegative(), x: z.int().nonnegative(), y: z.int().nonnegative(), channel: z.int().nonnegative() }),
+    /** 0-based. */
+    step: z.int().min(0).max(15),
+  }),
   /** Whether a file is an event recording. */
   identify: z.object({ name: z.string(), blob: blobSchema }),
   /** Reads on in a recording for about `budgetMs`, from where the last call ended; repeat until it is `finished`. */
@@ -189,10 +237,7 @@ export const requestSchemas = {
   /** Reads a data set's labels; the engine holds the last one under this id. */
   openDataset: z.object({
     id: z.string(),
-    content: z.discriminatedUnion('kind', [
-      z.object({ kind: z.literal('files'), files: z.array(z.object({ path: z.string(), blob: blobSchema })) }),
-      z.object({ kind: z.literal('zip'), name: z.string(), blob: blobSchema }),
-    ]),
+    content: datasetContentSchema,
     format: z.enum(datasetFormats).optional(),
   }),
   /** Goes on with an evaluation for about `budgetMs`; another id begins another one. Repeat until it is `finished`. */
@@ -201,10 +246,7 @@ export const requestSchemas = {
     dataset: z.string(),
     part: z.enum(datasetParts).optional(),
     limit: z.int().positive().optional(),
-    /** Without a source: the network that is loaded in the slot. */
-    networks: z.array(z.object({ slot: slotSchema.exclude(['converted']), source: modelSourceSchema.optional() })).min(1).max(16),
-    /** Empty: what each network was trained with. An ANN has one pass whatever they are. */
-    steps: z.array(z.int().min(1).max(16)).max(16),
+    networks: z.array(evaluatedNetworkSchema).min(1).max(16),
     /** Side of the square; undefined: the network's own. */
     inputSize: z.int().positive().max(2048).optional(),
     budgetMs: z.number().positive(),
@@ -222,10 +264,11 @@ export type RequestPayload<K extends RequestKind> = z.infer<(typeof requestSchem
 const sizeSchema = z.object({ width: z.number(), height: z.number() });
 
 const detectionSchema = z.object({
-  box: z.tuple([z.number(), z.number(), z.number(), z.number()]).readonly(),
+  box: boxSchema,
   score: z.number(),
   class: z.int(),
   name: z.string(),
+  cell: z.object({ scale: z.int(), x: z.int(), y: z.int() }).exactOptional(),
 });
 
 const layerSchema = z.object({
@@ -254,10 +297,13 @@ export interface ModelDescription {
   name: string;
   /** Which slot it was loaded into: a file that says what it is decides for itself. */
   mode: Slot;
-  /** The ANN twin that it was converted from in this session; undefined for everything that comes from a file. */
+  /** The ANN twin that it was converted from since the page was opened; undefined for everything that comes from a file. */
   convertedFrom: string | undefined;
+  /** Of a detector that is no EMS-YOLO: "YOLOv8 head, ONNX". */
+  head: string | undefined;
   classNames: readonly string[];
-  parameters: number;
+  /** Undefined where nobody counts. */
+  parameters: number | undefined;
   neuronLayers: number;
   /** What its manifest says; a bare checkpoint does not know. */
   inputSize: number | undefined;
@@ -309,6 +355,66 @@ export type DetectionResult = z.infer<typeof detectionResultSchema>;
 export interface TraceResult {
   layer: LayerDescription;
   trace: LayerTrace;
+  /** What of the network's input leads to a cell of the layer, by strides and kernels. */
+  inputReach: Reach;
+  /** What of the layer leads to a cell of each detection scale; undefined where nothing does. */
+  scaleReaches: (Reach | undefined)[];
+}
+
+/** One neuron layer's part in a score, per step. `train/attribution.ts` says what is promised. */
+export interface LayerExplanation {
+  layer: number;
+  row: number;
+  /** Gradient x emission, summed. */
+  signed: number[];
+  /** Its magnitudes, summed. */
+  magnitude: number[];
+  /** What the layer's spikes add to the explained sum with no neuron in between. */
+  direct: number[];
+}
+
+export interface Explanation {
+  /** The candidate whose score is explained. */
+  found: {
+    /** In pixels of the original picture. */
+    box: Box;
+    /** Overlap with the target. */
+    iou: number;
+    class: number;
+    objectness: number;
+    probability: number;
+    score: number;
+    scale: number;
+    stride: number;
+    anchor: number;
+    x: number;
+    y: number;
+  };
+  upTo: number;
+  /** Slopes of the score over its two logits, objectness and class, and the logits. */
+  slopes: { objectness: number; class: number };
+  logits: { objectness: number; class: number };
+  /** slope x logit of both, which is the layers' `direct` + `directInput` + `biases`. */
+  explained: number;
+  directInput: number;
+  biases: number;
+  layers: LayerExplanation[];
+  /** Of each block that can be silenced: gradient x what it adds to its shortcut, summed; to first order what silencing it takes away. */
+  blocks: { row: number; signed: number; magnitude: number }[];
+  /** The page's run went on from the membranes of the window before, and this one did not. */
+  withoutCarried: boolean;
+  /** On the network's input, `[height, width]`: gradient x input, summed over colours and steps. */
+  inputMap: { width: number; height: number; values: Float32Array };
+  /** Of the layer that was asked for: gradient x emission, `[steps, height, width, channels]`. */
+  layerMap: { layer: number; steps: number; height: number; width: number; channels: number; values: Float32Array };
+}
+
+export interface TracedBack {
+  /** On the network's input, `[height, width]`: 1 where a pixel led to the neuron. */
+  input: { width: number; height: number; values: Uint8Array };
+  /** Spikes (or values) that led to it, by layer; undefined where none could. */
+  layers: { layer: number; count: number; of: number }[];
+  fired: boolean;
 }
 
 export interface RecordingState extends ScanProgress {
@@ -368,6 +474,8 @@ export interface EvaluationState {
   total: number;
   finished: boolean;
   dataset: DatasetSummary;
+  /** What the figures of energy count. */
+  energyConvention: string;
   cases: readonly EvaluatedCase[];
 }
 
@@ -378,6 +486,8 @@ export interface ResponseOf {
   unload: undefined;
   detect: DetectionResult;
   trace: TraceResult;
+  explain: Explanation;
+  traceBack: TracedBack;
   identify: boolean;
   scanRecording: RecordingState;
   viewRecording: RecordingView;

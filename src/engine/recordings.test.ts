@@ -1,7 +1,7 @@
 import { openAsBlob } from 'node:fs';
 import { resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { nodeBackend } from '../../e2e/kernels';
+import { nodeBackend, nodeTrainingKernels } from '../../e2e/kernels';
 import { defaultSimulatorSettings } from '../base/eventOptions';
 import { matchBoxes } from '../base/matchBoxes';
 import { quietTask } from '../base/progress';
@@ -15,11 +15,13 @@ const surroundings: Surroundings = {
   decodePicture: () => Promise.reject(new Error('There are no pictures in these tests.')),
   encodePicture: () => Promise.reject(new Error('There are no pictures in these tests.')),
   // Two grey frames of 4 x 2 pixels, a twentieth of a second apart.
+  openOnnxRuntime: () => import('onnxruntime-web'),
   decodeVideo: async function* () {
     for (const [index, grey] of [50, 200].entries()) {
       yield await Promise.resolve({ luminance: new Uint8Array(8).fill(grey), width: 4, height: 2, timeUs: index * 50_000, share: (index + 1) / 2 });
     }
   },
+  trainingKernels: nodeTrainingKernels,
 };
 const settings: RunSettings = { steps: 5, decay: 0.25, threshold: 0.5, inputSize: 128 };
 const display = { confidence: 0.25, iou: 0.45 };

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { goldenCases } from '../../e2e/golden';
-import { nodeBackend } from '../../e2e/kernels';
+import { nodeBackend, nodeTrainingKernels } from '../../e2e/kernels';
 import { defaultConversion, defaultConvertedSteps } from '../base/conversionOptions';
 import { matchBoxes } from '../base/matchBoxes';
 import type { Picture } from '../base/picture';
@@ -18,9 +18,11 @@ const surroundings: Surroundings = {
   readModelFile: (path) => openAsBlob(resolve(models, path)),
   decodePicture: () => Promise.reject(new Error('The pictures of these tests are decoded already.')),
   encodePicture: ({ data }) => Promise.resolve(new Blob([new Uint8Array(data)])),
+  openOnnxRuntime: () => import('onnxruntime-web'),
   decodeVideo: () => {
     throw new Error('These tests decode no video.');
   },
+  trainingKernels: nodeTrainingKernels,
 };
 
 const settings: RunSettings = { steps: 4, decay: 0.25, threshold: 0.5, inputSize: 'native' };

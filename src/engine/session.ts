@@ -4,24 +4,28 @@ import { paperConvention } from '../base/energyConvention';
 import type { Size } from '../base/geometry';
 import type { Picture } from '../base/picture';
 import { throwIfCancelled, type Task } from '../base/progress';
+import { ownCell } from '../base/reach';
 import type { LayerTrace } from '../base/trace';
 import { parseManifest, verifySha256, type Manifest } from '../checkpoint/manifest';
+import { looksLikeOnnx } from '../checkpoint/onnxMetadata';
 import { openCheckpoint } from '../checkpoint/open';
 import type { Checkpoint, NetworkMode } from '../checkpoint/types';
 import type { Candidates } from '../detect/decode';
 import type { LetterboxPlacement } from '../detect/letterbox';
-import { estimateEnergy, type OperationCounts } from '../energy/energy';
+import { estimateEnergy } from '../energy/energy';
 import { drawSmear } from '../input/frames/smear';
 import { calibrate, conversionOfCheckpoint, type Conversion } from '../network/conversion';
 import { ConvertedNetwork } from '../network/converted';
 import type { NetworkGraph } from '../network/graph';
-import { Network, trainedNeuron, type CarriedMembranes, type NetworkRun, type RecordedLayer } from '../network/network';
+import { Network, type CarriedMembranes, type NetworkRun, type RecordedLayer } from '../network/network';
+import { reachBackFrom } from '../network/receptive';
 import { parameterCount } from '../network/weights';
 import type { Backend } from '../tensor/backend';
 import type { FeatureShape } from '../tensor/operations';
 import type {
   DetectionResult,
   EventsFrame,
+  Explanation,
   Frame,
   ModelDescription,
   ModelSource,
@@ -30,13 +34,17 @@ import type {
   RunSettings,
   Slot,
   StepPictures,
+  TracedBack,
   TraceResult,
 } from './protocol';
+import type { OnnxRuntime } from './bench/contestants';
 import { ConvertedModel } from './convertedModel';
-import { decodeScales, describeBlocks, describeLayers, detectionsOf, spikesPerStep } from './describe';
-import { Evaluations, type FrameOutcome } from './evaluation';
-import { Frames, type PreparedInput } from './frames';
-import { operationCounts } from './operationCounts';
+import { cellsOf, decodeScales, describeBlocks, describeLayers, detectionsOf, spikesPerStep } from './describe';
+import { Evaluations, type FrameOutcome, type PreparedFrame } from './evaluation';
+import { Explainer } from './explain';
+import { Frames } from './frames';
+import { OnnxDetector } from './onnxDetector';
+import { frameCosts, operationCounts } from './operationCounts';
 import { Recordings } from './recordings';
 
 /** What the session needs from where it runs: a worker in a page, or Node. */
@@ -47,8 +55,12 @@ export interface Surroundings {
   decodePicture(image: Blob): Promise<Picture>;
   /** As a PNG. */
   encodePicture(picture: Picture): Promise<Blob>;
+  /** Loaded when it is first needed. */
+  openOnnxRuntime(): Promise<OnnxRuntime>;
   /** Every frame of a video in order, scaled to `longSide`. @throws AppError `input/unreadable`, `input/unsupported` */
   decodeVideo(video: Blob, longSide: number, task: Task): AsyncIterable<VideoFrameLuminance>;
+  /** The compiled program of training, which also explains boxes. */
+  trainingKernels(): Promise<BufferSource>;
 }
 
 export interface VideoFrameLuminance {
@@ -63,7 +75,7 @@ export interface VideoFrameLuminance {
 
 interface LoadedModel {
   network: Network;
-  /** For converting it. */
+  /** For converting and explaining it. */
   checkpoint: Checkpoint;
   description: ModelDescription & { mode: NetworkMode };
 }
@@ -90,32 +102,39 @@ interface Membranes {
 export class Session {
   private readonly models = new Map<Slot, LoadedModel>();
   private converted: ConvertedModel | undefined;
+  /** In the place of the ANN twin. */
+  private detector: OnnxDetector | undefined;
   private readonly finished = new Map<Slot, FinishedRun>();
   private readonly membranes = new Map<Slot, Membranes>();
   private readonly frames: Frames;
+  private readonly explainer: Explainer;
   readonly recordings = new Recordings();
-  readonly evaluations: Evaluations<LoadedModel>;
+  readonly evaluations: Evaluations<LoadedModel | ConvertedModel>;
 
   constructor(
     readonly backend: Backend,
     private readonly surroundings: Surroundings,
   ) {
     this.frames = new Frames(surroundings, this.recordings);
+    this.explainer = new Explainer(() => surroundings.trainingKernels());
     this.evaluations = new Evaluations({
       surroundings,
-      network: async ({ slot, source }, task) => (source ? this.read({ slot, source }, task) : this.model(slot)),
-      isLoaded: (model, { slot, source }) => source !== undefined || this.models.get(slot) === model,
-      run: (model, input, steps, task) => evaluateFrame(model, input, steps, task),
-      release: ({ network }) => network.release(),
+      network: async (wanted, task) => (wanted.source ? this.read(wanted, task) : this.loaded(wanted.slot)),
+      isLoaded: (model, { slot, source }) => source !== undefined || model === (slot === 'converted' ? this.converted : this.models.get(slot)),
+      run: (model, frame, task) => (model instanceof ConvertedModel ? model.evaluate(frame, task) : evaluateFrame(model, frame, task)),
+      release: (model) => (model instanceof ConvertedModel ? model.release() : model.network.release()),
     });
   }
 
   /** Loads a network; the one that was in the slot stays until the new one is complete. */
   async load({ slot, source }: RequestPayload<'load'>, task: Task): Promise<ModelDescription> {
     const located = await this.locate(slot, source, task);
+    if (looksLikeOnnx(new Uint8Array(await located.blob.slice(0, 16).arrayBuffer()))) return this.loadOnnx(located, task);
     const checkpoint = await openCheckpoint(located.blob, task);
     const conversion = await conversionOfCheckpoint(checkpoint, task);
-    if (conversion) return this.loadConverted(checkpoint, conversion, { name: located.name, inputSize: located.manifest?.inputSize, convertedFrom: undefined }, task);
+    if (conversion) {
+      return this.loadConverted(checkpoint, conversion, { name: located.name, inputSize: located.manifest?.inputSize, convertedFrom: undefined }, task);
+    }
     const model = await this.networkOf(checkpoint, located, slot, task);
     const { description } = model;
     this.unload({ slot: description.mode });
@@ -123,6 +142,15 @@ export class Session {
     return description;
   }
 
+  /** Only the ANN has a place for a detector that is no EMS-YOLO. */
+  private async loadOnnx({ blob, name }: LocatedModel, task: Task): Promise<ModelDescription> {
+    const detector = await OnnxDetector.load(blob, name, () => this.surroundings.openOnnxRuntime(), this.backend, task);
+    this.unload({ slot: 'ann' });
+    this.detector = detector;
+    return detector.description;
+  }
+
+  /** A network for one use, in no slot. */
   private async read({ slot, source }: RequestPayload<'load'>, task: Task): Promise<LoadedModel> {
     const located = await this.locate(slot, source, task);
     return this.networkOf(await openCheckpoint(located.blob, task), located, slot, task);
@@ -136,6 +164,7 @@ export class Session {
       name,
       mode,
       convertedFrom: undefined,
+      head: undefined,
       ...countsOf(network.graph),
       inputSize: manifest?.inputSize,
       steps: manifest?.steps,
@@ -174,6 +203,7 @@ export class Session {
       name,
       mode: 'converted',
       convertedFrom,
+      head: undefined,
       ...countsOf(network.graph),
       inputSize,
       steps: defaultConvertedSteps,
@@ -190,6 +220,10 @@ export class Session {
       this.converted = undefined;
       return undefined;
     }
+    if (slot === 'ann') {
+      void this.detector?.release();
+      this.detector = undefined;
+    }
     this.forgetMembranes(slot);
     this.models.get(slot)?.network.release();
     this.models.delete(slot);
@@ -202,13 +236,14 @@ export class Session {
       const model = this.convertedModel();
       return model.detect(request, () => this.frames.prepare(request.frame, request.settings, model.description, task), task);
     }
+    if (request.slot === 'ann' && this.detector) return this.detectWith(this.detector, request, task);
     const { network, description } = this.model(request.slot);
     const { run, placement, preprocessMs, inferenceMs } = await this.runOnce(request, task);
     const started = performance.now();
     const operations = operationCounts(network.graph, placement.input, { ...run, neuronKind: 'leaky' });
     const steps = run.scales[0]?.perStep ? run.steps : 1;
     const detectionsPerStep = Array.from({ length: steps }, (_, step) =>
-      detectionsOf(decodeStep(network, run, step), placement, request, description),
+      detectionsOf(decodeStep(network, run, step), cellsOf(network, run.scales), placement, request, description),
     );
     return {
       model: description.name,
@@ -228,6 +263,12 @@ export class Session {
     };
   }
 
+  private async detectWith(detector: OnnxDetector, request: RequestPayload<'detect'>, task: Task): Promise<DetectionResult> {
+    const started = performance.now();
+    const prepared = await this.frames.prepare(request.frame, request.settings, { ...detector.description, fixedInput: detector.input }, task);
+    return detector.detect(request, prepared, performance.now() - started);
+  }
+
   /** Membranes and emissions of one neuron layer at all steps. */
   async trace(request: RequestPayload<'trace'>, task: Task): Promise<TraceResult> {
     const { network, description } = this.model(request.slot);
@@ -242,7 +283,19 @@ export class Session {
     const [recorded] = run.recorded;
     const layer = describeLayers(network.graph, placement.input, description.mode)[request.layer];
     if (!recorded || !layer) throw new RangeError('The recorded layer is missing from the run.');
-    return { layer, trace: layerTrace(recorded, request.settings.threshold) };
+    return { layer, trace: layerTrace(recorded, request.settings.threshold), ...reachesOf(network.graph, request.layer) };
+  }
+
+  /** Where a box of the SNN came from. */
+  async explain(request: RequestPayload<'explain'>, task: Task): Promise<Explanation> {
+    const model = this.model('snn');
+    return this.explainer.explain(model, await this.frames.prepare(request.frame, request.settings, model.description, task), request, task);
+  }
+
+  /** What led to a neuron's spike. */
+  async traceBack(request: RequestPayload<'traceBack'>, task: Task): Promise<TracedBack> {
+    const model = this.model('snn');
+    return this.explainer.traceBack(model, await this.frames.prepare(request.frame, request.settings, model.description, task), request, task);
   }
 
   /** A whole run with every layer recorded, for the command line's raw output. */
@@ -303,6 +356,7 @@ export class Session {
 
   private async locate(slot: NetworkMode, source: ModelSource, task: Task): Promise<LocatedModel> {
     if (source.kind === 'file') return { blob: source.blob, name: source.name, manifest: undefined };
+    if (source.kind === 'kept') return { blob: source.blob, name: source.name, manifest: parseManifest(source.manifest) };
     const { name } = source;
     const manifestFile = await this.surroundings.readModelFile(`${name}/manifest.json`, task);
     const manifest = parseManifest(await manifestFile.text());
@@ -324,9 +378,16 @@ export class Session {
     throw new AppError('engine/no-model', 'There is no converted network.', 'Convert the ANN twin first, or open the file of a converted network.');
   }
 
+  private loaded(slot: Slot): LoadedModel | ConvertedModel {
+    return slot === 'converted' ? this.convertedModel() : this.model(slot);
+  }
+
   private model(slot: Slot): LoadedModel {
     if (slot === 'converted') {
       throw new AppError('network/invalid-settings', 'A converted network keeps no membranes to look into.', 'Look into the SNN or the ANN.');
+    }
+    if (slot === 'ann' && this.detector) {
+      throw new AppError('engine/no-model', 'An ONNX network is in the ANN’s place, and only its boxes are known.', 'Load the ANN twin of this network.');
     }
     const model = this.models.get(slot);
     if (model) return model;
@@ -369,6 +430,8 @@ export class Session {
         steps: settings.steps,
         decay: settings.decay,
         threshold: settings.threshold,
+        reset: settings.reset ?? 'hard',
+        muted: settings.muted ?? [],
         record: new Set(wanted.record),
         logitsPerStep: wanted.logitsPerStep && description.mode === 'snn',
         ...(membranes && { carry: { from: membranes.before } }),
@@ -431,6 +494,14 @@ export interface Recording {
   anchorsPerScale: number;
 }
 
+function reachesOf(graph: NetworkGraph, layer: number): Pick<TraceResult, 'inputReach' | 'scaleReaches'> {
+  const node = graph.layers[layer]?.node ?? 0;
+  return {
+    inputReach: reachBackFrom(graph, node).get(0) ?? ownCell,
+    scaleReaches: graph.scales.map((scale) => reachBackFrom(graph, scale.node).get(node)),
+  };
+}
+
 function decodeStep(network: Network, run: NetworkRun, step: number): Candidates {
   return decodeScales(
     network,
@@ -443,28 +514,17 @@ function decodeStep(network: Network, run: NetworkRun, step: number): Candidates
 }
 
 /** One frame as an evaluation wants it: the final boxes' candidates, and what the run took. */
-async function evaluateFrame({ network, description }: LoadedModel, { values, steps: inputSteps, placement }: PreparedInput, steps: number, task: Task): Promise<FrameOutcome> {
+async function evaluateFrame({ network, description }: LoadedModel, { input: { values, steps: inputSteps, placement }, settings }: PreparedFrame, task: Task): Promise<FrameOutcome> {
+  const started = performance.now();
   const run = await network.run(
     values,
     { steps: inputSteps, ...placement.input, channels: 3 },
-    { ...trainedNeuron, mode: description.mode, steps, record: new Set(), logitsPerStep: false },
+    { ...settings, mode: description.mode, record: new Set(), logitsPerStep: false },
     task,
   );
+  const inferenceMs = performance.now() - started;
   const operations = operationCounts(network.graph, placement.input, { ...run, neuronKind: 'leaky' });
-  const { snnPj, annPj } = estimateEnergy(operations, paperConvention);
-  return { candidates: decodeStep(network, run, 0), firingRate: inputFiringRate(operations), snnPj: snnPj ?? undefined, annPj };
-}
-
-/** Mean rate of the neurons that convolutions read, weighted by the operations that they feed. */
-function inputFiringRate({ layers }: OperationCounts): number | undefined {
-  let spikes = 0;
-  let all = 0;
-  for (const { operationsPerStep, inputRates } of layers) {
-    if (!inputRates || inputRates.length === 0) continue;
-    spikes += (inputRates.reduce((sum, rate) => sum + rate, 0) / inputRates.length) * operationsPerStep;
-    all += operationsPerStep;
-  }
-  return all === 0 ? undefined : spikes / all;
+  return { candidates: decodeStep(network, run, 0), inferenceMs, ...frameCosts(operations) };
 }
 
 function layerTrace({ emits, shape, membrane, emitted }: RecordedLayer, threshold: number): LayerTrace {

@@ -87,7 +87,8 @@ export interface RunParts {
   sources: TrainingSources;
   /** What it trains on from; undefined: a new network. */
   checkpoint: Checkpoint | undefined;
-  store: RunStore;
+  /** Where its state is, if it has begun; a run without one begins. */
+  store?: RunStore;
 }
 
 /**
@@ -96,9 +97,9 @@ export interface RunParts {
  */
 export async function openRun({ config, sources, checkpoint, store }: RunParts, operations: TrainingOperations, task: Task): Promise<Trainer> {
   const { graph, parameters } = await startingPoint(config, sources.training, checkpoint, task);
-  const stored = await store.readState();
+  const stored = await store?.readState();
   const state = stored ? await readState(graph, stored, task) : newState(parameters);
-  await store.writeLog(stored ? logUpTo(await store.readLog(), state.step) : '');
+  await store?.writeLog(stored ? logUpTo(await store.readLog(), state.step) : '');
   return new Trainer(graph, config, operations, sources, state);
 }
 

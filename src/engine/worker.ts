@@ -1,14 +1,15 @@
-import { fetchKernels } from '../tensor/event/kernelsFile';
+import { fetchKernels, fetchTrainingKernels } from '../tensor/event/kernelsFile';
 import { wasmFiles } from '../tensor/wasmFiles';
 import { storedChoices } from '../tensor/webgpu/storedChoices';
 import { MessageHandler } from './messages';
 import { decodePicture, encodePicture, readModelFile } from './pageFiles';
+import { openOnnxRuntime } from './pageOnnxRuntime';
 import { decodeVideo } from './video';
 
 /** The engine in a page: a dedicated worker, so that the page stays free. */
 
 const handler = new MessageHandler(
-  { readModelFile, decodePicture, encodePicture, decodeVideo },
+  { readModelFile, decodePicture, encodePicture, decodeVideo, openOnnxRuntime, trainingKernels: fetchTrainingKernels },
   { wasmPaths: wasmFiles, eventKernels: fetchKernels, kernelChoices: storedChoices },
   (message, transfer) => self.postMessage(message, { transfer }),
 );

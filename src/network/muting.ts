@@ -42,7 +42,7 @@ export function mutingOf(graph: NetworkGraph, muted: readonly Muted[], { height,
 }
 
 /** The residual branches of a row, one for each repeat; else the row's last node. Only rows with weights of their own can be silenced. */
-function outputsOfBlock(graph: NetworkGraph, row: number): number[] {
+export function outputsOfBlock(graph: NetworkGraph, row: number): number[] {
   const detection = new Set(graph.scales.map(({ node }) => node));
   const nodes = graph.nodes.filter((node) => node.row === row && node.op !== 'input' && !detection.has(node.id));
   const branches = nodes.flatMap((node) => (node.op === 'add' ? [node.inputs[0]] : []));

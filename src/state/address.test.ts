@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { representations } from '../base/eventOptions';
+import { resetModes } from '../base/neuron';
 import { formatAddress, formatSettings, parseAddress, parseSettings, type SharedState } from './address';
 import { hideablePanels, pageNames } from './names';
 
@@ -13,6 +14,15 @@ const shared: fc.Arbitrary<SharedState> = fc.record(
     steps: fc.integer({ min: 1, max: 16 }),
     decay: fc.integer({ min: 0, max: 1000 }).map((value) => value / 1000),
     threshold: fc.integer({ min: -1000, max: 1000 }).map((value) => value / 100),
+    reset: fc.constantFrom(...resetModes),
+    muted: fc.array(
+      fc.oneof(
+        fc.record({ kind: fc.constant('block' as const), row: fc.nat(40) }),
+        fc.record({ kind: fc.constant('channel' as const), layer: fc.nat(99), channel: fc.nat(999) }),
+        fc.record({ kind: fc.constant('neuron' as const), layer: fc.nat(99), x: fc.nat(600), y: fc.nat(600), channel: fc.nat(999) }),
+      ),
+      { maxLength: 5 },
+    ),
     inputSize: fc.oneof(fc.constant('native' as const), fc.integer({ min: 1, max: 64 }).map((value) => value * 32)),
     confidence: fc.integer({ min: 0, max: 100 }).map((value) => value / 100),
     iou: fc.integer({ min: 0, max: 100 }).map((value) => value / 100),
@@ -20,7 +30,7 @@ const shared: fc.Arbitrary<SharedState> = fc.record(
     neuron: fc.record({ x: fc.nat(640), y: fc.nat(640), channel: fc.nat(1023) }),
     step: fc.nat(15),
     box: fc.record({
-      of: fc.constantFrom('snn' as const, 'ann' as const, 'truth' as const),
+      of: fc.constantFrom('snn' as const, 'ann' as const, 'converted' as const, 'truth' as const),
       class: fc.nat(90),
       box: fc.tuple(...[0, 0, 0, 0].map(() => fc.integer({ min: -100, max: 20_000 }).map((value) => value / 10))) as fc.Arbitrary<[number, number, number, number]>,
     }),
@@ -52,10 +62,10 @@ describe('the address', () => {
   });
 
   it('leaves out what is not valid, names it, and keeps the rest', () => {
-    const { shared: kept, ignored } = parseAddress('#T=99&layer=3&step=0&neuron=1,2&box=snn,0,1,2,3&decay=2&hide=raster,nothing&model=../x&page=detect&what=1&input=100&threshold=&conf');
+    const { shared: kept, ignored } = parseAddress('#T=99&layer=3&step=0&neuron=1,2&box=snn,0,1,2,3&decay=2&hide=raster,nothing&model=../x&page=detect&what=1&input=100&threshold=&mute=b1,x2&conf');
     expect(kept).toEqual({ layer: 3, page: 'detect' });
     expect(ignored).toEqual([
-      'T=99', 'step=0', 'neuron=1,2', 'box=snn,0,1,2,3', 'decay=2', 'hide=raster,nothing', 'model=../x', 'what=1', 'input=100', 'threshold=', 'conf=',
+      'T=99', 'step=0', 'neuron=1,2', 'box=snn,0,1,2,3', 'decay=2', 'hide=raster,nothing', 'model=../x', 'what=1', 'input=100', 'threshold=', 'mute=b1,x2', 'conf=',
     ]);
   });
 

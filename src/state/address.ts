@@ -1,4 +1,6 @@
 import { representations } from '../base/eventOptions';
+import { maximumMuted, mutedSchema, type Muted } from '../base/muted';
+import { resetModes } from '../base/neuron';
 import { z } from '../base/schema';
 import { hideablePanels, pageNames } from './names';
 
@@ -20,6 +22,9 @@ const fields = {
   steps: z.int().min(1).max(16),
   decay: z.number().min(0).max(1),
   threshold: z.number().min(-100).max(100),
+  reset: z.enum(resetModes),
+  /** What is silenced in the SNN. */
+  muted: z.array(mutedSchema).max(maximumMuted),
   inputSize: z.union([z.int().min(32).max(2048).multipleOf(32), z.literal('native')]),
   confidence: z.number().min(0).max(1),
   iou: z.number().min(0).max(1),
@@ -28,7 +33,7 @@ const fields = {
   /** 0-based; in a link it counts from 1, as on the page. */
   step: index(15),
   /** The box that is explained: of which network (or of the labels), its class, and its corners on the picture. */
-  box: z.object({ of: z.enum(['snn', 'ann', 'truth']), class: index(10_000), box: z.tuple([side, side, side, side]).readonly() }),
+  box: z.object({ of: z.enum(['snn', 'ann', 'converted', 'truth']), class: index(10_000), box: z.tuple([side, side, side, side]).readonly() }),
   /** A recording's window: from when, how long, and how it becomes the network's input. */
   fromUs: clock,
   windowUs: z.number().min(1).max(1e12),
@@ -66,6 +71,8 @@ const texts: { [F in Field]: Text<F> } = {
   steps: { key: 'T', ...numeric },
   decay: { key: 'decay', ...numeric },
   threshold: { key: 'threshold', ...numeric },
+  reset: { key: 'reset', ...plain },
+  muted: { key: 'mute', write: (muted) => muted.map(mutedText).join(), read: (text) => (text === '' ? [] : text.split(',').map(mutedOf)) },
   inputSize: { key: 'input', write: String, read: (text) => (text === 'native' ? text : number(text)) },
   confidence: { key: 'confidence', ...numeric },
   iou: { key: 'iou', ...numeric },
@@ -95,6 +102,21 @@ const texts: { [F in Field]: Text<F> } = {
   carryMembranes: { key: 'carry', ...flag },
   hidden: { key: 'hide', write: (names) => names.join(), read: (text) => (text === '' ? [] : text.split(',')) },
 };
+
+/** `b2` is block 2, `c5.3` channel 3 of layer 5, `n5.10.12.3` its neuron there at x 10, y 12. */
+function mutedText(muted: Muted): string {
+  if (muted.kind === 'block') return `b${muted.row}`;
+  if (muted.kind === 'channel') return `c${muted.layer}.${muted.channel}`;
+  return `n${muted.layer}.${muted.x}.${muted.y}.${muted.channel}`;
+}
+
+function mutedOf(text: string): unknown {
+  const [first = NaN, ...rest] = text.slice(1).split('.').map(number);
+  if (text.startsWith('b') && rest.length === 0) return { kind: 'block', row: first };
+  if (text.startsWith('c') && rest.length === 1) return { kind: 'channel', layer: first, channel: rest[0] };
+  if (text.startsWith('n') && rest.length === 3) return { kind: 'neuron', layer: first, x: rest[0], y: rest[1], channel: rest[2] };
+  return undefined;
+}
 
 const order = Object.keys(texts) as Field[];
 

@@ -12,9 +12,11 @@ export const panelTitles = {
   raster: 'Spike raster',
   rates: 'Firing rate per layer',
   inspector: 'Inspector',
-  explain: 'Why is this box there',
-  difference: 'SNN against ANN',
   histogram: 'Membrane histogram',
+  explain: 'Why is this box there',
+  difference: 'Difference of boxes',
+  compare: 'Trained against converted',
+  energy: 'Energy per layer',
 } as const;
 export type PanelName = keyof typeof panelTitles;
 export const hideablePanels = Object.keys(panelTitles) as [PanelName, ...PanelName[]];

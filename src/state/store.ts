@@ -2,15 +2,19 @@ import { create } from 'zustand';
 import type { ErrorReport } from '../base/errors';
 import type { Progress } from '../base/progress';
 import type { Size } from '../base/geometry';
+import { emptySketch, type Sketch } from '../base/sketch';
 import type { BackendPreference } from '../client/engineClient';
 import type { ChosenBox } from './address';
+import { firstExplainState, firstRasterHistory, type ExplainState, type RasterHistory } from './explain';
 import type { PageName, PanelName } from './names';
 import { defaultSimulatorSettings, type Representation, type SimulatorSettings } from '../base/eventOptions';
 import { firstConvertedState, firstEnergyState, type ConvertedState, type EnergyState } from './comparison';
 import type {
   BackendChoice,
+  DatasetContent,
   DetectionResult,
   EnergyBreakdown,
+  EvaluatedCase,
   EventsFrame,
   LayerDescription,
   ModelDescription,
@@ -26,15 +30,19 @@ import type {
   TraceResult,
   TruthBox,
 } from '../client/types';
+import { initialEvaluate, type EvaluateState } from './evaluate';
 import { initialLearn, type LearnState } from './learn';
+import { initialLabelling, initialTraining, type KeptModel, type LabellingState, type TrainingState } from './training';
 
-export type { ConvertedState, EnergyState };
+export type { ConvertedState, EnergyState, KeptModel };
 export { detectionResultSchema } from '../client/types';
 export type {
   BackendChoice,
   BackendPreference,
+  DatasetContent,
   DetectionResult,
   EnergyBreakdown,
+  EvaluatedCase,
   EventsFrame,
   LayerDescription,
   ModelDescription,
@@ -48,7 +56,7 @@ export type {
   TraceResult,
   TruthBox,
 };
-export type { ChosenBox, PageName, PanelName };
+export type { ChosenBox, ExplainState, PageName, PanelName };
 
 /**
  * What the page knows, each shape of it in one slice with one owner. Views read it with selectors; only commands write.
@@ -161,13 +169,22 @@ export interface PlaygroundState {
   source: Source | undefined;
   recording: RecordingState | undefined;
   camera: CameraState;
-  run: RunSettings;
+  run: Required<RunSettings>;
   detection: DetectionSettings;
   results: Record<Slot, PaneResult | undefined>;
   converted: ConvertedState;
   energy: EnergyState;
   trace: TraceResult | undefined;
+  evaluate: EvaluateState;
+  history: RasterHistory;
+  explain: ExplainState;
   learn: LearnState;
+  /** What was drawn to be detected. */
+  sketch: Sketch;
+  training: TrainingState;
+  labelling: LabellingState;
+  /** Models that were trained on this machine, by name. */
+  keptModels: readonly KeptModel[];
   /** What is under way, by what started it. */
   activities: Record<string, Activity>;
   messages: Message[];
@@ -200,7 +217,7 @@ export interface PlaygroundState {
 }
 
 /** The paper's steps, neuron and default display thresholds (specification, sections 2, 3 and 6). */
-export const trainedRun: RunSettings = { steps: 4, decay: 0.25, threshold: 0.5, inputSize: 'native' };
+export const trainedRun: Required<RunSettings> = { steps: 4, decay: 0.25, threshold: 0.5, reset: 'hard', muted: [], inputSize: 'native' };
 export const defaultDetection: DetectionSettings = { confidence: 0.25, iou: 0.45 };
 
 /** Gen1's window (specification, section 8), moved on by a slice at a time. */
@@ -229,7 +246,14 @@ export const usePlayground = create<PlaygroundState>()(() => ({
   converted: firstConvertedState,
   energy: firstEnergyState,
   trace: undefined,
+  evaluate: initialEvaluate,
+  history: firstRasterHistory,
+  explain: firstExplainState,
   learn: initialLearn,
+  sketch: emptySketch,
+  training: initialTraining,
+  labelling: initialLabelling,
+  keptModels: [],
   activities: {},
   messages: [],
   view: {

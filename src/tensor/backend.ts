@@ -35,7 +35,7 @@ export interface BackendOptions {
   eventKernels?: KernelSource;
   /** Where the choice of WebGPU kernels is kept between visits. */
   kernelChoices?: ChoiceStorage;
-  /** Backends that failed in this session and are passed over by `auto`. */
+  /** Backends that failed since the page was opened and are passed over by `auto`. */
   avoid: readonly BackendName[];
 }
 
@@ -109,7 +109,7 @@ export async function chooseBackend<Performed>(
   const passedOver: string[] = [];
   for (const name of ['webgpu', 'event', 'wasm', 'reference'] as const) {
     if (avoid.includes(name) && name !== 'reference') {
-      passedOver.push(`${backendTitles[name]} failed twice in this session`);
+      passedOver.push(`${backendTitles[name]} failed twice since the page was opened`);
       continue;
     }
     const opened = await open(name, true);

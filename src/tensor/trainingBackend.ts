@@ -21,7 +21,7 @@ export interface TrainingPrograms {
 /**
  * The one place that decides what a run trains on: for `auto` WebGPU on a real GPU, else the event-driven engine on the CPU. Training on tfjs
  * shares tfjs, and on WebGPU the device, with the network that the same worker runs.
- * @param avoid backends that failed in this session and are passed over by `auto`
+ * @param avoid backends that failed since the page was opened and are passed over by `auto`
  * @throws AppError `backend/unavailable`
  */
 export async function openTraining(

@@ -148,11 +148,8 @@ describe('attribution', () => {
     let irrelevantBlocks = 0;
     for (const scale of [0, 1]) {
       const only = (output: PassOutput): Weights => weighSurest(output, 3).map((weights, index) => (index === scale ? weights : weights.fill(0)));
-      const { layers, explained } = await explain(snn, settings('snn'), picture, only);
-      const relevance = (row: number): number =>
-        sum(layers.filter(({ layer }) => graph.layers[layer]?.row === row).flatMap(({ magnitude }) => magnitude));
-      const blocks = graph.blocks.filter(({ row }) => graph.layers.some((layer) => layer.row === row));
-      const irrelevant = blocks.filter(({ row }) => relevance(row) === 0);
+      const { blocks, explained } = await explain(snn, settings('snn'), picture, only);
+      const irrelevant = blocks.filter(({ magnitude }) => magnitude === 0);
       irrelevantBlocks += irrelevant.length;
       const effects: number[] = [];
       // With the same weights: what is surest may be another cell once a block is silent.

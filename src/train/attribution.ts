@@ -3,7 +3,7 @@ import type { Surrogate } from '../base/surrogate';
 import { throwIfCancelled, type Task } from '../base/progress';
 import type { NetworkMode } from '../checkpoint/types';
 import type { NetworkGraph } from '../network/graph';
-import type { Muting } from '../network/muting';
+import { outputsOfBlock, type Muting } from '../network/muting';
 import { normEpsilon } from '../network/weights';
 import type { TrainingOperations } from '../tensor/training';
 import { Pass, type Parameters, type PassGradients, type PassOutput } from './pass';
@@ -20,7 +20,8 @@ import { Pass, type Parameters, type PassGradients, type PassOutput } from './pa
  * - `values` and `input`: the full gradient, which equals the derivative of the network in which every spike's derivative is the
  *   surrogate and the reset's factor is a constant. Its products with spikes need not add up to L: a spike is a jump, and the
  *   surrogate only stands in for its slope.
- * - Where the full gradient of all of a block's neurons is 0 because nothing leads from it to L, silencing the block leaves L as it is.
+ * - `blocks`: the full gradient times what a block adds to its shortcut. To first order it is what L loses when the block is silenced; it is 0
+ *   where nothing leads from the block to L, and silencing the block then leaves L as it is.
  */
 export interface AttributionSettings {
   mode: NetworkMode;
@@ -45,6 +46,13 @@ export interface LayerAttribution {
   direct: number[];
 }
 
+/** Of a block that can be silenced: sums over gradient x output of its residual branches. */
+export interface BlockAttribution {
+  row: number;
+  signed: number;
+  magnitude: number;
+}
+
 export interface Attribution {
   /** L, as the forward pass gave it. */
   explained: number;
@@ -52,6 +60,7 @@ export interface Attribution {
   input: Float32Array;
   inputShape: FeatureShape;
   layers: LayerAttribution[];
+  blocks: BlockAttribution[];
   /** What adds to L without a neuron in between: from the input, and from all shifts and biases. The layers' `direct` is the rest of it. */
   directInput: number;
   biases: number;
@@ -81,7 +90,8 @@ export async function attribute(
     if (!weights) return undefined;
     report(1);
     const none = new Set<string>();
-    const full = await pass.backward(weights, { ratePenalty: 0, trace: true, only: none });
+    const outputs = graph.blocks.map(({ row }) => ({ row, nodes: outputsOfBlock(graph, row) })).filter(({ nodes }) => nodes.length > 0);
+    const full = await pass.backward(weights, { ratePenalty: 0, trace: true, only: none, nodes: new Set(outputs.flatMap(({ nodes }) => nodes)) });
     throwIfCancelled(task.signal);
     report(2);
     const shifts = new Set(graph.nodes.flatMap((node) => (node.op === 'convolution' ? [shiftName(node.shift)] : [])));
@@ -92,7 +102,7 @@ export async function attribute(
       const gradient = full.emitted.get(node);
       if (seen.has(node)) continue;
       seen.add(node);
-      const emitted = await pass.emitted(node);
+      const emitted = await pass.valueOf(node);
       const { height, width, channels } = pass.shapeOf(node);
       const layerShape = { steps: mode === 'ann' ? 1 : steps, height, width, channels };
       const products = gradient ? gradient.map((each, at) => each * (emitted[at] ?? 0)) : new Float32Array(emitted.length);
@@ -107,7 +117,23 @@ export async function attribute(
         direct: perStep(directProducts, layerShape.steps, (value) => value),
       });
     }
+    const blocks: BlockAttribution[] = [];
+    for (const { row, nodes } of outputs) {
+      const block = { row, signed: 0, magnitude: 0 };
+      for (const node of nodes) {
+        const gradient = full.nodes.get(node);
+        if (!gradient) continue;
+        const value = await pass.valueOf(node);
+        gradient.forEach((each, at) => {
+          const product = each * (value[at] ?? 0);
+          block.signed += product;
+          block.magnitude += Math.abs(product);
+        });
+      }
+      blocks.push(block);
+    }
     return {
+      blocks,
       explained: output.logits.reduce((sum, { data }, scale) => sum + dot(data, weights[scale]), 0),
       input: summedColours(full.input, values, shape),
       inputShape: shape,

@@ -1,20 +1,28 @@
+import type { Box } from '../base/geometry';
+import { throwIfCancelled, type Task } from '../base/progress';
 import { decode } from '../detect/decode';
-import { placeInto, resample } from '../detect/letterbox';
+import { letterbox, placeInto } from '../detect/letterbox';
 import { suppress, type SuppressionSettings } from '../detect/nonMaximumSuppression';
 import { evaluationSuppression, PrecisionTally, type MeanAveragePrecision } from '../evaluate/rules/meanAveragePrecision';
 import type { ScoredBox } from '../evaluate/rules/rules';
-import { throwIfCancelled, type Task } from '../base/progress';
 import type { NetworkGraph } from '../network/graph';
 import type { TrainingOperations } from '../tensor/training';
 import type { LabelledPicture } from './augment';
 import { Pass, type Parameters, type PassSettings } from './pass';
 import { validationRandom, type TrainingSource } from './source';
 
-const grey = 114 / 255;
 /** Pictures that are run at once. */
 const atOnce = 4;
 
-/** Boxes that the network finds, in pixels of its square input; norms use their running statistics. */
+export interface BatchDetections {
+  /** Pixels of the network's square input. */
+  detections: ScoredBox[][];
+  labels: { box: Box; class: number }[][];
+  /** What the network saw: `[steps, size, size, 3]` in [0, 1]. */
+  inputs: Float32Array[];
+}
+
+/** Boxes that the network finds; norms use their running statistics. */
 export async function detectBatch(
   graph: NetworkGraph,
   parameters: Parameters,
@@ -23,7 +31,7 @@ export async function detectBatch(
   pictures: readonly LabelledPicture[],
   size: number,
   suppression: SuppressionSettings,
-): Promise<{ detections: ScoredBox[][]; labels: { box: readonly [number, number, number, number]; class: number }[][] }> {
+): Promise<BatchDetections> {
   const inputs = pictures.map((picture) => letterboxed(picture, size));
   const steps = inputs[0]?.steps ?? 1;
   const plane = size * size * 3;
@@ -48,7 +56,7 @@ export async function detectBatch(
       });
       return suppress(decode(heads, classes), suppression);
     });
-    return { detections, labels: inputs.map(({ labels }) => labels) };
+    return { detections, labels: inputs.map(({ labels }) => labels), inputs: inputs.map(({ values }) => values) };
   } finally {
     pass.release();
   }
@@ -88,8 +96,7 @@ function letterboxed({ width, height, data, steps, boxes }: LabelledPicture, siz
   const plane = width * height * 3;
   const values = new Float32Array(steps * size * size * 3);
   for (let step = 0; step < steps; step++) {
-    const source = { width, height, data: data.subarray(step * plane, (step + 1) * plane), unit: 255 };
-    values.set(resample(source, placement, [grey, grey, grey]), step * size * size * 3);
+    values.set(letterbox({ width, height, data: data.subarray(step * plane, (step + 1) * plane) }, placement), step * size * size * 3);
   }
   const scaleX = placement.scaled.width / width;
   const scaleY = placement.scaled.height / height;

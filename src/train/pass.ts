@@ -46,6 +46,8 @@ export interface BackwardOptions {
   ratePenalty: number;
   /** Also the gradients of the input and of what every neuron emitted, at all neurons. */
   trace: boolean;
+  /** Nodes of which the gradient of their value is wanted too. */
+  nodes?: ReadonlySet<number>;
   /** Whether gradients pass through neurons; else only what adds up to the logits without one in between has a gradient. */
   throughNeurons?: boolean;
   /** Only these parameters' gradients are computed, and nothing behind the last of them; undefined: all. */
@@ -59,6 +61,8 @@ export interface PassGradients {
   input: Float32Array | undefined;
   /** By node of the graph: the gradient of what each neuron emitted at each step; only with `trace`. */
   emitted: Map<number, Float32Array>;
+  /** Of the nodes that were asked for and that lead to the logits. */
+  nodes: Map<number, Float32Array>;
 }
 
 /** Added to the current of a silenced neuron. */
@@ -121,7 +125,7 @@ export class Pass {
   /** @param logits gradients by scale, shaped like the logits */
   async backward(logits: readonly Float32Array[], options: BackwardOptions): Promise<PassGradients> {
     const { operations, graph, gradients } = this;
-    const result: PassGradients = { parameters: new Map(), input: undefined, emitted: new Map() };
+    const result: PassGradients = { parameters: new Map(), input: undefined, emitted: new Map(), nodes: new Map() };
     const last = this.lastNeeded(options);
     const spiking = graph.nodes.filter((node) => node.op === 'neuron' && (this.values.get(node.id) as FiredBatch).neuron === 'lif').length;
     const isTrained = (name: string): boolean => options.only?.has(name) ?? true;
@@ -165,6 +169,10 @@ export class Pass {
     for (const node of [...graph.nodes].reverse()) {
       const gradient = gradients.get(node.id);
       if (!gradient) continue;
+      if (options.nodes?.has(node.id)) {
+        const [data] = await operations.read([gradient]);
+        result.nodes.set(node.id, data ?? new Float32Array());
+      }
       if (this.muting.silent.has(node.id)) {
         gradients.delete(node.id);
         operations.release(gradient);
@@ -240,8 +248,8 @@ export class Pass {
     return result;
   }
 
-  /** What each neuron layer emitted, `[steps, images, height, width, channels]`. */
-  async emitted(node: number): Promise<Float32Array> {
+  /** A node's value, of a neuron layer what it emitted: `[steps, images, height, width, channels]`. */
+  async valueOf(node: number): Promise<Float32Array> {
     const [data] = await this.operations.read([this.value(node)]);
     return data ?? new Float32Array();
   }

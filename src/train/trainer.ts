@@ -1,6 +1,7 @@
 import { AppError } from '../base/errors';
 import { throwIfCancelled, type Task } from '../base/progress';
 import { seededRandom, shuffled } from '../base/random';
+import type { SuppressionSettings } from '../detect/nonMaximumSuppression';
 import type { NetworkGraph } from '../network/graph';
 import { trainedNeuron } from '../network/network';
 import { expectedTensors } from '../network/weights';
@@ -9,11 +10,11 @@ import { augment, type TrainingPicture } from './augment';
 import { stageOf, totalEpochs, type TrainingConfig } from './config';
 import type { EpochReport, StepReport } from './log';
 import { yoloLoss, type Loss, type TrainingTarget } from './loss';
-import { measure } from './measure';
+import { detectBatch, measure, type BatchDetections } from './measure';
 import { gradientNorm, optimise, scheduledRate, updateAverage, type Moments } from './optimiser';
 import { anchorsInCells } from './parameters';
 import { Pass, type PassOutput, type PassSettings } from './pass';
-import type { TrainingSources } from './source';
+import { validationRandom, type TrainingSources } from './source';
 
 /** Share of a batch's statistics that goes into the running ones (specification, section 3). */
 const normMomentum = 0.1;
@@ -127,6 +128,14 @@ export class Trainer {
       ),
       firingRates: this.lastRates,
     };
+  }
+
+  /** What the averaged weights find on the first pictures that were kept aside. */
+  async samples(count: number, suppression: SuppressionSettings): Promise<BatchDetections & { size: number }> {
+    const { size, steps } = stageOf(this.config, totalEpochs(this.config) - 1);
+    const { validation } = this.sources;
+    const pictures = Array.from({ length: Math.min(count, validation.length) }, (_, index) => validation.read(index, validationRandom(index)));
+    return { ...(await detectBatch(this.graph, this.state.average, this.operations, this.passSettings(steps), pictures, size, suppression)), size };
   }
 
   passSettings(steps: number): Omit<PassSettings, 'statistics'> {

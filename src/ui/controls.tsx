@@ -1,4 +1,4 @@
-import type { ReactNode } from 'react';
+import { useId, type ReactNode } from 'react';
 import {
   Button as AriaButton,
   Label,
@@ -12,6 +12,8 @@ import {
   SliderThumb,
   SliderTrack,
   Switch,
+  ToggleButton,
+  ToggleButtonGroup,
   type ButtonProps as AriaButtonProps,
 } from 'react-aria-components';
 
@@ -100,7 +102,8 @@ export function SliderField({ label, value, minimum, maximum, step, format, text
       <Label className="field-label">{label}</Label>
       <SliderOutput className="slider-output">{({ defaultChildren }) => text ?? defaultChildren}</SliderOutput>
       <SliderTrack className="slider-track">
-        <SliderThumb className="slider-thumb" />
+        {/* Its value, which is read out, is only a position where a text says what it means. */}
+        <SliderThumb className="slider-thumb" aria-label={text} />
       </SliderTrack>
     </Slider>
   );
@@ -122,6 +125,38 @@ export function SwitchField({ label, description, isOn, onChange }: SwitchFieldP
         {label}
       </Switch>
     </span>
+  );
+}
+
+export interface ToggleGroupFieldProps<T extends string> {
+  label: string;
+  choices: readonly Choice<T>[];
+  /** Several can be on, or none. */
+  chosen: ReadonlySet<T>;
+  onChange: (chosen: ReadonlySet<T>) => void;
+}
+
+export function ToggleGroupField<T extends string>({ label, choices, chosen, onChange }: ToggleGroupFieldProps<T>) {
+  const id = useId();
+  return (
+    <div className="toggle-field">
+      <span id={id} className="field-label">
+        {label}
+      </span>
+      <ToggleButtonGroup
+        className="toggle-group"
+        aria-labelledby={id}
+        selectionMode="multiple"
+        selectedKeys={chosen}
+        onSelectionChange={(keys) => onChange(new Set(choices.filter((choice) => keys.has(choice.id)).map((choice) => choice.id)))}
+      >
+        {choices.map((choice) => (
+          <ToggleButton key={choice.id} id={choice.id} className="button button-plain toggle">
+            {choice.label}
+          </ToggleButton>
+        ))}
+      </ToggleButtonGroup>
+    </div>
   );
 }
 

@@ -26,7 +26,7 @@ export function ComparePanel() {
   const largest = Math.max(16, ...series.flatMap(({ points }) => points.map((point) => point.steps)), isOn ? steps : 0);
   return (
     <Panel
-      title="Time steps: trained against converted"
+      title="Trained against converted"
       aside={
         labels ? (
           <SelectField

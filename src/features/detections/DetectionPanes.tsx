@@ -1,15 +1,20 @@
 import { useMemo, useRef } from 'react';
+import { agreement, stepsNeeded } from '../../base/agreement';
 import type { Box, Detection } from '../../base/geometry';
 import { matchBoxes } from '../../base/matchBoxes';
-import { placeOfCell } from '../../base/receptivePlace';
-import { BoxOverlay } from '../../charts/BoxOverlay';
+import { reachOf } from '../../base/reach';
+import { placeOfCell, placeOfRange } from '../../base/receptivePlace';
+import { tracedVeil } from '../../charts/attributionView';
+import { BoxOverlay, type Veil } from '../../charts/BoxOverlay';
 import type { OverlayBox } from '../../charts/boxText';
 import { EventPicture } from '../../charts/EventPicture';
 import { formatEnergy } from '../../charts/format';
 import { convertedSteps, resumeConverted, setConvertedSteps } from '../../commands/converted';
+import { chooseBox, indexOfChosen } from '../../commands/explain';
 import { truthInWindow } from '../../commands/recordings';
+import { fitOf } from '../../commands/run';
 import { openFiles } from '../../commands/files';
-import { setView, usePlayground, type EventsSource, type PaneResult, type Slot } from '../../state/store';
+import { setView, usePlayground, type ChosenBox, type EventsSource, type PaneResult, type Slot } from '../../state/store';
 import { Button, Panel, SliderField } from '../../ui/controls';
 import './detections.css';
 
@@ -34,17 +39,31 @@ function Pane({ slot }: { slot: Slot }) {
   const theme = usePlayground((state) => state.view.shownTheme);
   const step = usePlayground((state) => state.view.step);
   const hovered = usePlayground((state) => state.view.hoveredBox);
-  const marker = usePlaceUnderPointer();
+  const place = usePlaceUnderPointer();
+  const veil = useTracedVeil(slot);
+  const chosen = usePlayground((state) => state.view.box);
   // Boxes of another picture are never drawn on this one.
   const current = source && pane?.sourceId === source.id ? pane : undefined;
   const detections = current ? boxesAt(current, slot === 'snn' ? step : 0) : noDetections;
   const compared = useBoxesWithTruth(detections, current !== undefined);
+  const pointed = hovered?.slot === slot ? hovered.index : boxAround(detections, place?.centre);
+  const marks = {
+    hovered: pointed,
+    selected: indexOfChosen(compared, isOf(chosen, slot) ? chosen : undefined),
+    marker: place?.marker,
+    field: place?.field,
+    veil,
+    onSelect: (index: number | undefined) => {
+      const box = index === undefined ? undefined : compared[index];
+      if (!box) chooseBox(undefined);
+      else chooseBox({ of: box.kind === 'missed' || box.kind === 'truth' ? 'truth' : slot, class: box.class, box: box.box });
+    },
+  };
   const steps = pane?.result.steps ?? '…';
-  const title = { snn: `SNN (T = ${steps})`, ann: 'ANN baseline (one pass)', converted: `Converted SNN (T = ${steps})` }[slot];
+  const title = { snn: `SNN (T = ${steps})`, ann: model?.head === undefined ? 'ANN baseline (one pass)' : `${model.name} (${model.head})`, converted: `Converted SNN (T = ${steps})` }[slot];
   const name = { snn: `SNN, step ${step + 1}`, ann: 'ANN', converted: `Converted SNN, T = ${steps}` }[slot];
   return (
     <Panel title={title} className="pane">
-      {slot === 'converted' && <ConvertedSteps />}
       <Caption pane={current} count={detections.length} slot={slot} />
       <div className="pane-picture" data-testid={`pane-${slot}`} data-drop-slot={slot}>
         {source?.kind === 'events' && (
@@ -54,7 +73,7 @@ function Pane({ slot }: { slot: Slot }) {
             pixels={source.view.pixels}
             theme={theme}
             boxes={compared}
-            hovered={hovered?.slot === slot ? hovered.index : undefined}
+            {...marks}
             hotPixels={source.frame.withoutHotPixels ? undefined : hotPixels(source)}
             onHover={(index) => setView({ hoveredBox: index === undefined || index >= detections.length ? undefined : { slot, index } })}
             onHoverPixel={(pixel) => setView({ pixel })}
@@ -68,14 +87,14 @@ function Pane({ slot }: { slot: Slot }) {
             height={source.size.height}
             detections={detections}
             theme={theme}
-            hovered={hovered?.slot === slot ? hovered.index : undefined}
-            marker={marker}
+            {...marks}
             onHover={(index) => setView({ hoveredBox: index === undefined ? undefined : { slot, index } })}
             onHoverPixel={(pixel) => setView({ pixel })}
           />
         )}
         {slot === 'ann' && !model && pane === undefined && <TwinWanted />}
       </div>
+      {slot === 'converted' && <ConvertedSteps />}
       <BoxTable boxes={compared} slot={slot} />
     </Panel>
   );
@@ -110,13 +129,54 @@ function hotPixels({ view: { statistics } }: EventsSource): readonly { x: number
   return statistics.hottest.filter(({ events }) => events >= 10 && events >= 10 * mean);
 }
 
-/** The place on the picture that the hovered cell of the layer's maps stands for. */
-function usePlaceUnderPointer(): Box | undefined {
+/** The place on the picture that the hovered cell of the layer's maps stands for, and what it may have seen. */
+function usePlaceUnderPointer(): { marker: Box; field: Box | undefined; centre: { x: number; y: number } } | undefined {
   const cell = usePlayground((state) => state.view.hoveredCell);
   const result = usePlayground((state) => state.results.snn?.result);
   const layer = usePlayground((state) => state.view.layer);
-  const map = result?.layers[layer];
-  return cell && result && map ? placeOfCell(cell, map, result.input, result.picture) : undefined;
+  const trace = usePlayground((state) => state.trace);
+  const fit = usePlayground((state) => fitOf(state.source));
+  return useMemo(() => {
+    const map = result?.layers[layer];
+    if (!cell || !result || !map) return undefined;
+    const { input, picture } = result;
+    const marker = placeOfCell(cell, map, input, picture, fit);
+    const reach = trace?.layer.index === layer ? reachOf(trace.inputReach, cell, input) : undefined;
+    return {
+      marker,
+      field: reach && placeOfRange(reach, input, input, picture, fit),
+      centre: { x: (marker[0] + marker[2]) / 2, y: (marker[1] + marker[3]) / 2 },
+    };
+  }, [cell, result, layer, trace, fit]);
+}
+
+/** The smallest box around a place, so that a cell of the maps finds its box. */
+function boxAround(boxes: readonly { box: Box }[], place: { x: number; y: number } | undefined): number | undefined {
+  if (!place) return undefined;
+  const areaOf = ([x1, y1, x2, y2]: Box): number => (x2 - x1) * (y2 - y1);
+  let best: number | undefined;
+  boxes.forEach(({ box }, index) => {
+    const isIn = place.x >= box[0] && place.x < box[2] && place.y >= box[1] && place.y < box[3];
+    if (isIn && (best === undefined || areaOf(box) < areaOf(boxes[best]?.box ?? box))) best = index;
+  });
+  return best;
+}
+
+function isOf(chosen: ChosenBox | undefined, slot: Slot): boolean {
+  return chosen?.of === slot || chosen?.of === 'truth';
+}
+
+/** Pixels that did not lead to the traced neuron, veiled on the SNN's picture. */
+function useTracedVeil(slot: Slot): Veil | undefined {
+  const traced = usePlayground((state) => state.explain.traced);
+  const source = usePlayground((state) => state.source);
+  const picture = usePlayground((state) => state.results.snn?.result.picture);
+  return useMemo(() => {
+    if (slot !== 'snn' || !traced || !picture || traced.sourceId !== source?.id) return undefined;
+    const { input } = traced.result;
+    const everywhere = { left: 0, top: 0, right: input.width - 1, bottom: input.height - 1 };
+    return { image: tracedVeil(input), box: placeOfRange(everywhere, input, input, picture, fitOf(source)) };
+  }, [slot, traced, source, picture]);
 }
 
 function boxesAt({ result }: PaneResult, step: number): readonly Detection[] {
@@ -135,7 +195,7 @@ function Caption({ pane, count, slot }: { pane: PaneResult | undefined; count: n
       </span>
       {' · '}
       <span>{count} boxes</span>
-      {picojoules !== null && (
+      {picojoules !== null && picojoules > 0 && (
         <>
           {' · '}
           <span title={`Estimate for neuromorphic hardware, not this device. ${energy.convention}.`}>{formatEnergy(picojoules)} est.</span>
@@ -149,11 +209,19 @@ function Caption({ pane, count, slot }: { pane: PaneResult | undefined; count: n
 /** How far the converted network is to run; the positions double, four to each doubling. */
 function ConvertedSteps() {
   const { steps, points, running } = usePlayground((state) => state.converted);
+  const ann = usePlayground((state) => state.results.ann);
   const done = points.at(-1)?.steps ?? 0;
+  const needed = useMemo(() => {
+    const [boxes] = ann?.result.detectionsPerStep ?? [];
+    return boxes && stepsNeeded(points.map((point) => ({ steps: point.steps, agreement: agreement(point.detectionsPerStep[0] ?? noDetections, boxes) })));
+  }, [points, ann]);
   return (
     <div className="pane-steps">
+      <span className="pane-caption" data-testid="steps-needed-pane">
+        {needed === undefined ? 'T needed: not yet the ANN’s boxes' : `T needed for the ANN’s boxes: ${needed}`}
+      </span>
       <SliderField
-        label="Steps T"
+        label="Converted, steps T"
         value={Math.max(convertedSteps.indexOf(steps), 0)}
         minimum={0}
         maximum={convertedSteps.length - 1}
@@ -174,15 +242,18 @@ function TwinWanted() {
   const input = useRef<HTMLInputElement>(null);
   return (
     <div className="pane-empty">
-      <p>No ANN twin is loaded. It is a checkpoint of the same rows, trained with ReLU in place of every neuron.</p>
-      <Button onPress={() => input.current?.click()}>Open an ANN checkpoint…</Button>
+      <p>
+        No ANN twin is loaded. It is a checkpoint of the same rows, trained with ReLU in place of every neuron; any YOLO detector exported to ONNX can
+        take its place.
+      </p>
+      <Button onPress={() => input.current?.click()}>Open an ANN…</Button>
       <input
         ref={input}
         type="file"
         className="visually-hidden"
         tabIndex={-1}
-        aria-label="Open an ANN checkpoint"
-        accept=".pt,.pth,.safetensors"
+        aria-label="Open an ANN"
+        accept=".pt,.pth,.safetensors,.onnx"
         onChange={(event) => {
           const [file] = event.target.files ?? [];
           event.target.value = '';

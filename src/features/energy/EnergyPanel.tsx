@@ -3,10 +3,9 @@ import { costTableIds, realValuedChoices, type EnergyConvention } from '../../ba
 import { EnergyBars, type LayerEnergyBar } from '../../charts/EnergyBars';
 import { formatEnergy, formatRatio } from '../../charts/format';
 import { setEnergyConvention } from '../../commands/energy';
-import { saveFile } from '../../commands/saveFile';
+import { saveEnergy } from '../../commands/exports';
 import { usePlayground, type DetectionResult, type EnergyBreakdown, type EnergyState } from '../../state/store';
 import { Button, Panel, SelectField, SwitchField } from '../../ui/controls';
-import { energyCsv } from './energyCsv';
 import './energy.css';
 
 const tables: Record<EnergyConvention['table'], string> = {
@@ -60,7 +59,7 @@ export function EnergyPanel() {
             {(estimate.chosen.macOpsPerStep / 1e6).toFixed(1)} M on real values.
           </p>
           <div className="energy-actions">
-            <Button onPress={() => saveFile(energyCsv(result, estimate.chosen), `energy-${network}.csv`)}>Save as CSV</Button>
+            <Button onPress={() => saveEnergy(network)}>Save as CSV</Button>
           </div>
         </>
       )}

@@ -1,5 +1,4 @@
-import { surrogateOf } from '../../commands/learn';
-import { surrogateDefinitions, surrogateShapes, type Surrogate } from '../../base/surrogate';
+import { surrogateDefinitions, surrogateOf, surrogateShapes, type Surrogate } from '../../base/surrogate';
 import { SelectField, SliderField } from '../../ui/controls';
 import { surrogateNames } from './words';
 

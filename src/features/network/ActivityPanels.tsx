@@ -1,10 +1,12 @@
+import { useMemo } from 'react';
+import { cellOfPixel } from '../../base/receptivePlace';
 import { RateBars } from '../../charts/RateBars';
 import { Raster } from '../../charts/Raster';
-import { selectLayer } from '../../commands/run';
+import { fitOf, selectLayer } from '../../commands/run';
 import { selectNeuron } from '../../commands/neurons';
-import { setView, usePlayground } from '../../state/store';
+import { setView, usePlayground, type TraceResult } from '../../state/store';
 import { Panel, SelectField } from '../../ui/controls';
-import { useTrace } from './useTrace';
+import { useLitCells, useTrace } from './useTrace';
 
 const orders = [
   { id: 'rate', label: 'sorted by rate' },
@@ -19,6 +21,9 @@ export function RasterPanel() {
   const order = usePlayground((state) => state.view.rasterOrder);
   const neuron = usePlayground((state) => state.view.neuron);
   const theme = usePlayground((state) => state.view.shownTheme);
+  const lit = useLitCells();
+  const windows = useWindows(trace);
+  const hovered = useHoveredNeuron(trace);
   return (
     <Panel
       title="Spike raster"
@@ -33,6 +38,9 @@ export function RasterPanel() {
           order={order}
           theme={theme}
           hideSilent={false}
+          windows={windows}
+          lit={lit}
+          hovered={hovered}
           selected={neuron && (neuron.y * trace.trace.width + neuron.x) * trace.trace.channels + neuron.channel}
           onSelectNeuron={(index) => selectNeuron(trace.trace, index)}
           onHoverNeuron={(index) => {
@@ -48,6 +56,30 @@ export function RasterPanel() {
       )}
     </Panel>
   );
+}
+
+/** The windows of the recording that were looked at, where there are several. */
+function useWindows(trace: TraceResult | undefined): { label: string; steps: number; masks: Uint32Array }[] | undefined {
+  const frames = usePlayground((state) => state.history.frames);
+  const isRecording = usePlayground((state) => state.recording !== undefined);
+  return useMemo(() => {
+    const neurons = trace && trace.trace.height * trace.trace.width * trace.trace.channels;
+    if (!isRecording || frames.length < 2 || frames.at(-1)?.masks.length !== neurons) return undefined;
+    return frames.map(({ fromUs, steps, masks }) => ({ label: `${(fromUs / 1e6).toFixed(2)} s`, steps, masks }));
+  }, [frames, isRecording, trace]);
+}
+
+/** The neuron of the shown channel where the pointer is in the maps or on the picture. */
+function useHoveredNeuron(traced: TraceResult | undefined): number | undefined {
+  const cell = usePlayground((state) => state.view.hoveredCell);
+  const pixel = usePlayground((state) => state.view.pixel);
+  const channel = usePlayground((state) => state.view.neuron?.channel ?? 0);
+  const result = usePlayground((state) => state.results.snn?.result);
+  const fit = usePlayground((state) => fitOf(state.source));
+  if (!traced || !result) return undefined;
+  const { trace } = traced;
+  const place = cell ?? (pixel && cellOfPixel(pixel, trace, result.input, result.picture, fit));
+  return place && (place.y * trace.width + place.x) * trace.channels + Math.min(channel, trace.channels - 1);
 }
 
 export function RatesPanel() {

@@ -1,6 +1,12 @@
 import { Button, Panel, SelectField, SliderField } from '../../ui/controls';
+import { mutedName, restoreMuted, toggleMuted } from '../../commands/explain';
 import { isAsTrained, putBackTrained, setDetection, setRun } from '../../commands/run';
 import { usePlayground } from '../../state/store';
+
+const resets = [
+  { id: 'hard', label: 'hard: to zero (as trained)' },
+  { id: 'soft', label: 'soft: by the threshold' },
+] as const;
 
 const inputSizes = ['native', '128', '192', '256', '320', '416', '512', '640'] as const;
 
@@ -39,6 +45,12 @@ export function RunSettingsPanel() {
           format={{ minimumFractionDigits: 2 }}
           onChange={(decay) => setRun({ decay })}
         />
+        <SelectField
+          label="Reset"
+          choices={resets}
+          value={run.reset}
+          onChange={(reset) => setRun({ reset })}
+        />
         <SliderField
           label="Confidence"
           value={detection.confidence}
@@ -67,6 +79,22 @@ export function RunSettingsPanel() {
           onChange={(id) => setRun({ inputSize: id === 'native' ? id : Number(id) })}
         />
       </div>
+      {run.muted.length > 0 && (
+        <div className="settings-muted" role="group" aria-label="Muted in the SNN">
+          <span className="field-label">Muted in the SNN</span>
+          <ul>
+            {run.muted.map((muted) => (
+              <li key={mutedName(muted)}>
+                {mutedName(muted)}
+                <Button look="quiet" aria-label={`Unmute ${mutedName(muted)}`} onPress={() => toggleMuted(muted)}>
+                  ✕
+                </Button>
+              </li>
+            ))}
+          </ul>
+          <Button onPress={restoreMuted}>Restore all</Button>
+        </div>
+      )}
     </Panel>
   );
 }

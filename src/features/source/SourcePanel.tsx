@@ -3,6 +3,7 @@ import { Button, Panel } from '../../ui/controls';
 import { openFiles } from '../../commands/files';
 import { fetchPicture, remotePictures, showDrawnPicture, drawAnother, drawnPictures } from '../../commands/sources';
 import { usePlayground } from '../../state/store';
+import { SketchSource } from './SketchSource';
 import './source.css';
 
 /** Where the picture comes from. Dropping and pasting work on the whole page; this panel says so. */
@@ -32,6 +33,7 @@ export function SourcePanel() {
         </Button>
         <Button onPress={() => void drawAnother()}>Draw another</Button>
       </div>
+      <SketchSource />
       <input
         ref={fileInput}
         type="file"

@@ -23,8 +23,10 @@ interface Lists {
 }
 
 interface EventBatch extends Batch {
-  /** `[steps, images, height, width, stride]`; of a spiking layer its membranes. */
+  /** `[steps, images, height, width, stride]`; of a spiking layer its membranes. Ask `addressOf`, unless it was written just now. */
   address: number;
+  /** All of it is 0, and not written yet: the first gradient may be copied there. */
+  zero?: boolean;
   /** What a convolution forward and the weights' gradient visit; made when first asked for. */
   active?: Lists;
 }
@@ -42,6 +44,8 @@ interface EventWeights extends TrainedWeights {
   plain: number;
   /** The same in blocks of output channels. */
   packed: number;
+  /** And in blocks of input channels; made when first asked for. */
+  transposed?: number;
   gradient: EventBatch;
 }
 
@@ -91,15 +95,13 @@ export class EventTraining implements TrainingOperations {
   }
 
   values(data: Float32Array, shape: BatchShape): Batch {
-    const batch = this.zeros(shape);
-    this.fill(batch as EventBatch, data);
+    const batch = this.allocate(shape);
+    this.setRows(batch.address, data, data.length / shape.channels, shape.channels);
     return batch;
   }
 
   zeros(shape: BatchShape): Batch {
-    const batch = this.allocate(shape);
-    this.floats(batch.address, stored(shape)).fill(0);
-    return batch;
+    return { ...this.allocate(shape), zero: true } as EventBatch;
   }
 
   weights(data: Float32Array, geometry: ConvolutionGeometry): TrainedWeights {
@@ -118,47 +120,67 @@ export class EventTraining implements TrainingOperations {
 
   convolve(input: Batch, weights: TrainedWeights, bias: Float32Array | undefined): Batch {
     const { geometry, packed } = weights as EventWeights;
-    const { address } = input as EventBatch;
-    const lists = this.activeLists(input);
+    const address = this.addressOf(input);
     const { kernel, stride, padding, inputChannels } = geometry;
     const { steps, images, height, width } = input.shape;
+    const frames = steps * images;
     const output = this.allocate(convolvedBatch(input.shape, geometry));
     const outputs = strideOf(geometry.outputChannels);
     const initial = bias ? this.perChannel(bias, outputs) : this.nothing;
-    // One pixel's rows must fit.
-    const capacity = Math.max(rowsCapacity, kernel * kernel * inputChannels);
-    const rows = this.workspace(capacity * 8);
-    this.kernels.convolve(
-      lists.address, lists.listBytes, lists.counts, spikes(input) ? 0 : address, strideOf(inputChannels) * 4,
-      steps * images, height, width, inputChannels, kernel, stride, padding, output.shape.height, output.shape.width,
-      packed, initial, outputs, output.address, rows, capacity, this.starts, chunkPixels,
-    );
+    const inputBytes = strideOf(inputChannels) * 4;
+    if (isReal(input)) {
+      const tables = this.workspace(tapTables(output.shape, kernel));
+      this.kernels.sumDense(
+        address, frames, height, width, inputBytes, inputChannels, kernel, stride, padding, 0,
+        packed, initial, output.address, output.shape.height, output.shape.width, outputs, tables,
+      );
+    } else {
+      const lists = this.activeLists(input);
+      // One pixel's rows must fit; the last ones are written eight at a time.
+      const capacity = Math.max(rowsCapacity, kernel * kernel * inputChannels);
+      const rows = this.workspace(capacity * 8 + 32);
+      this.kernels.convolve(
+        lists.address, lists.listBytes, lists.counts, spikes(input) ? 0 : address, inputBytes,
+        frames, height, width, inputChannels, kernel, stride, padding, output.shape.height, output.shape.width,
+        packed, initial, outputs, output.address, rows, capacity, this.starts, chunkPixels,
+      );
+    }
     if (bias) this.heap.release(initial);
     return output;
   }
 
   addInputGradient(gradient: Batch, weights: TrainedWeights, input: Batch, target: Batch, surrogate: Surrogate, everywhere: boolean): void {
     const { geometry, plain } = weights as EventWeights;
-    const { kernel, stride, padding, inputChannels } = geometry;
+    const { kernel, stride, padding, inputChannels, outputChannels } = geometry;
     const { steps, images, height, width } = input.shape;
-    const lists = everywhere ? this.list(input as EventBatch, everything, 0, 0) : this.passingLists(input, surrogate);
-    const places = steps * images * height * width;
-    const outputBytes = strideOf(geometry.outputChannels) * 4;
-    const cursors = this.workspace(places * 4);
+    const lists = everywhere || isReal(input) ? undefined : this.passingLists(input, surrogate);
+    const frames = steps * images;
+    const places = frames * height * width;
+    const from = this.addressOf(gradient);
+    const to = this.addressOf(target);
+    const outputBytes = strideOf(outputChannels) * 4;
+    const tables = tapTables(input.shape, kernel);
+    if (!lists || this.kernels.sumCounts(lists.counts, places) > places * inputChannels * densestShare(geometry)) {
+      this.kernels.sumDense(
+        from, frames, gradient.shape.height, gradient.shape.width, outputBytes, outputChannels, kernel, stride, padding, 1,
+        this.transposed(weights as EventWeights), 0, to, height, width, strideOf(inputChannels), this.workspace(tables),
+      );
+      return;
+    }
+    const cursors = this.workspace(places * 4 + tables);
     const block = Math.max(16, Math.floor(cachedWeightBytes / (kernel * kernel * outputBytes * 8)) * 8);
     this.kernels.addInputGradient(
-      (gradient as EventBatch).address, steps * images, gradient.shape.height, gradient.shape.width, outputBytes,
+      from, frames, gradient.shape.height, gradient.shape.width, outputBytes,
       plain, kernel, stride, padding,
       lists.address, lists.listBytes, lists.counts, height, width, inputChannels,
-      (target as EventBatch).address, strideOf(inputChannels) * 4, cursors, Math.min(block, Math.ceil(inputChannels / 8) * 8),
+      to, strideOf(inputChannels) * 4, cursors, Math.min(block, Math.ceil(inputChannels / 8) * 8),
     );
-    if (everywhere) this.heap.release(lists.address);
   }
 
   addWeightGradient(gradient: Batch, weights: TrainedWeights, input: Batch): void {
     const { geometry, gradient: target } = weights as EventWeights;
     const { kernel, stride, padding, inputChannels, outputChannels } = geometry;
-    const { address } = input as EventBatch;
+    const address = this.addressOf(input);
     const lists = this.activeLists(input);
     const { steps, images, height, width } = input.shape;
     const outputs = strideOf(outputChannels);
@@ -181,15 +203,15 @@ export class EventTraining implements TrainingOperations {
         this.kernels.addWeightGradient(
           lists.address, lists.listBytes, lists.counts, spikes(input) ? 0 : address, strideOf(inputChannels) * 4,
           frame, Math.min(framesAtOnce, frames - frame), height, width, inputChannels, row, Math.min(height, row + rowsAtOnce),
-          kernel, stride, padding, (gradient as EventBatch).address, gradient.shape.height, gradient.shape.width, outputs,
-          border, surrounded, starts, entries, capacity, target.address,
+          kernel, stride, padding, this.addressOf(gradient), gradient.shape.height, gradient.shape.width, outputs,
+          border, surrounded, starts, entries, capacity, this.addressOf(target),
         );
       }
     }
   }
 
   normalise(input: Batch, norm: NormParameters, running: { mean: Float32Array; variance: Float32Array } | undefined): Normalised {
-    const source = input as EventBatch;
+    const source = this.addressOf(input);
     const { channels } = input.shape;
     const stride = strideOf(channels);
     const places = stored(input.shape) / stride;
@@ -198,9 +220,9 @@ export class EventTraining implements TrainingOperations {
     if (running) ({ mean, variance } = running);
     else {
       const { sums, products } = this.channelPairs(stride, (first, second) => {
-        this.kernels.sumChannels(source.address, places, stride * 4, source.address, first, second);
+        this.kernels.sumChannels(source, places, stride * 4, source, first, second);
       });
-      const origin = this.floats(source.address, channels);
+      const origin = this.floats(source, channels);
       mean = Float32Array.from({ length: channels }, (_, c) => at(origin, c) + at(sums, c) / places);
       variance = Float32Array.from({ length: channels }, (_, c) => Math.max(0, at(products, c) / places - (at(sums, c) / places) ** 2));
     }
@@ -209,11 +231,11 @@ export class EventTraining implements TrainingOperations {
     const output = this.allocate(input.shape);
     const scale = this.perChannel(factor, stride);
     const shift = this.perChannel(norm.shift.map((value, c) => value - at(mean, c) * at(factor, c)), stride);
-    this.kernels.affine(source.address, places, stride * 4, scale, shift, output.address);
+    this.kernels.affine(source, places, stride * 4, scale, shift, output.address);
     this.heap.release(scale);
     this.heap.release(shift);
     const normalised: EventNormalised = {
-      output, mean: this.vector(mean), variance: this.vector(variance), input: source, means: mean, inverse, scale: norm.scale,
+      output, mean: this.vector(mean), variance: this.vector(variance), input: input as EventBatch, means: mean, inverse, scale: norm.scale,
       ownStatistics: running === undefined,
     };
     return normalised;
@@ -221,7 +243,7 @@ export class EventTraining implements TrainingOperations {
 
   normGradient(gradient: Batch, normalised: Normalised): { scale: Batch; shift: Batch } {
     const { input, means: mean, inverse, scale, ownStatistics } = normalised as EventNormalised;
-    const { address } = gradient as EventBatch;
+    const address = this.addressOf(gradient);
     const { channels } = input.shape;
     const stride = strideOf(channels);
     const places = stored(input.shape) / stride;
@@ -249,7 +271,7 @@ export class EventTraining implements TrainingOperations {
   }
 
   fire(input: Batch, steps: number, neuron: TrainedNeuron, parameters: NeuronParameters): FiredBatch {
-    const { address } = input as EventBatch;
+    const address = this.addressOf(input);
     const output = this.allocate({ ...input.shape, steps });
     const values = stored(output.shape) / steps;
     const sourceStepBytes = input.shape.steps === 1 ? 0 : values * 4;
@@ -269,8 +291,8 @@ export class EventTraining implements TrainingOperations {
 
   addFireGradient(gradient: Batch, fired: FiredBatch, { parameters, surrogate, penalty }: Backward, target: Batch): void {
     const { address, membrane, neuron, shape } = fired as EventFired;
-    const from = (gradient as EventBatch).address;
-    const to = (target as EventBatch).address;
+    const from = this.addressOf(gradient);
+    const to = this.addressOf(target);
     const values = stored(shape) / shape.steps;
     const targetStepBytes = target.shape.steps === 1 ? 0 : values * 4;
     if (neuron === 'relu') {
@@ -296,42 +318,44 @@ export class EventTraining implements TrainingOperations {
   maxPool(input: Batch, size: number): Batch {
     const { steps, images, height, width, channels } = input.shape;
     const output = this.allocate({ ...input.shape, height: Math.floor(height / size), width: Math.floor(width / size) });
-    this.kernels.maxPool((input as EventBatch).address, steps * images, height, width, size, strideOf(channels) * 4, output.address);
+    this.kernels.maxPool(this.addressOf(input), steps * images, height, width, size, strideOf(channels) * 4, output.address);
     return output;
   }
 
   addMaxPoolGradient(input: Batch, gradient: Batch, size: number, target: Batch): void {
     const { steps, images, height, width, channels } = input.shape;
     this.kernels.addMaxPoolGradient(
-      (input as EventBatch).address, (gradient as EventBatch).address, steps * images, height, width, size, strideOf(channels) * 4,
-      (target as EventBatch).address,
+      this.addressOf(input), this.addressOf(gradient), steps * images, height, width, size, strideOf(channels) * 4,
+      this.addressOf(target),
     );
   }
 
   upsample(input: Batch): Batch {
     const { steps, images, height, width, channels } = input.shape;
     const output = this.allocate({ ...input.shape, height: height * 2, width: width * 2 });
-    this.kernels.upsample((input as EventBatch).address, steps * images, height, width, strideOf(channels) * 4, output.address);
+    this.kernels.upsample(this.addressOf(input), steps * images, height, width, strideOf(channels) * 4, output.address);
     return output;
   }
 
   addUpsampleGradient(gradient: Batch, target: Batch): void {
     const { steps, images, height, width, channels } = target.shape;
     this.kernels.addUpsampleGradient(
-      (gradient as EventBatch).address, steps * images, height, width, strideOf(channels) * 4, (target as EventBatch).address,
+      this.addressOf(gradient), steps * images, height, width, strideOf(channels) * 4, this.addressOf(target),
     );
   }
 
   concatenate(inputs: readonly Batch[]): Batch {
     const [first] = inputs;
     if (!first) throw new RangeError('Nothing to concatenate.');
-    const output = this.zeros({
+    const output = this.allocate({
       ...first.shape,
       steps: Math.max(...inputs.map(({ shape }) => shape.steps)),
       channels: inputs.reduce((sum, { shape }) => sum + shape.channels, 0),
-    }) as EventBatch;
+    });
     let channel = 0;
     for (const input of inputs) {
+      // Every part is new, and together they are the whole.
+      output.zero = true;
       this.addAcross(input as EventBatch, 0, output, channel, 1, input.shape.channels);
       channel += input.shape.channels;
     }
@@ -363,7 +387,7 @@ export class EventTraining implements TrainingOperations {
     const { channels } = input.shape;
     const stride = strideOf(channels);
     const { sums } = this.channelPairs(stride, (first, second) => {
-      this.kernels.sumChannels((input as EventBatch).address, stored(input.shape) / stride, stride * 4, this.nothing, first, second);
+      this.kernels.sumChannels(this.addressOf(input), stored(input.shape) / stride, stride * 4, this.nothing, first, second);
     });
     return this.vector(Float32Array.from(sums.subarray(0, channels)));
   }
@@ -372,7 +396,7 @@ export class EventTraining implements TrainingOperations {
     return Promise.resolve(
       values.map((value) => {
         const { channels } = value.shape;
-        const data = this.withoutPadding((value as EventBatch).address, stored(value.shape) / strideOf(channels), channels);
+        const data = this.withoutPadding(this.addressOf(value), stored(value.shape) / strideOf(channels), channels);
         if (!spikes(value)) return data;
         const { threshold } = (value as EventFired).parameters;
         return data.map((membrane) => Number(membrane > threshold));
@@ -381,9 +405,9 @@ export class EventTraining implements TrainingOperations {
   }
 
   release(value: Batch | TrainedWeights): void {
-    const { plain, packed, gradient } = value as Partial<EventWeights>;
+    const { plain, packed, transposed, gradient } = value as Partial<EventWeights>;
     const { address, active, passing, membrane } = value as Partial<EventFired>;
-    for (const block of [plain, packed, gradient?.address, address, active?.address, passing?.address, membrane]) {
+    for (const block of [plain, packed, transposed, gradient?.address, address, active?.address, passing?.address, membrane]) {
       if (block !== undefined) this.heap.release(block);
     }
   }
@@ -391,6 +415,17 @@ export class EventTraining implements TrainingOperations {
   private allocate(shape: BatchShape): EventBatch {
     // Eight channels are looked at at once, past the last ones.
     return { shape, address: this.heap.allocate(stored(shape) * 4 + 16) };
+  }
+
+  private transposed(weights: EventWeights): number {
+    if (weights.transposed === undefined) {
+      const { kernel, inputChannels, outputChannels } = weights.geometry;
+      weights.transposed = this.heap.allocate(kernel * kernel * outputChannels * strideOf(inputChannels) * 4);
+      this.kernels.packTransposed(
+        weights.plain, kernel * kernel, inputChannels, outputChannels, strideOf(outputChannels) * 4, weights.transposed,
+      );
+    }
+    return weights.transposed;
   }
 
   /** What is not silent: spikes, what ReLU let through, or everything where values are real. */
@@ -418,8 +453,10 @@ export class EventTraining implements TrainingOperations {
     return (fired.passing ??= this.list(fired, nearThreshold, fired.parameters.threshold, parameter));
   }
 
-  private list({ address, shape }: EventBatch, mode: number, threshold: number, width: number): Lists {
+  private list(batch: EventBatch, mode: number, threshold: number, width: number): Lists {
+    const { shape } = batch;
     const { channels } = shape;
+    const address = this.addressOf(batch);
     const places = stored(shape) / strideOf(channels);
     const listBytes = (Math.ceil(channels / 8) * 8 + 8) * 2;
     const lists = this.heap.allocate(places * (listBytes + 4));
@@ -428,7 +465,7 @@ export class EventTraining implements TrainingOperations {
     return { address: lists, listBytes, counts };
   }
 
-  /** `target[..., targetChannel...] += factor * source[..., sourceChannel...]`, repeated or summed over steps. */
+  /** `target[..., targetChannel...] += factor * source[..., sourceChannel...]`, repeated or summed over steps. The channels are all that a target of zeros has. */
   private addAcross(
     source: EventBatch, sourceChannel: number, target: EventBatch, targetChannel: number, factor: number, channels: number,
   ): void {
@@ -437,13 +474,23 @@ export class EventTraining implements TrainingOperations {
     const sourceBytes = strideOf(source.shape.channels) * 4;
     const targetBytes = strideOf(target.shape.channels) * 4;
     const pixels = source.shape.images * source.shape.height * source.shape.width;
+    const from = this.addressOf(source) + sourceChannel * 4;
+    const to = target.address + targetChannel * 4;
     for (let step = 0; step < steps; step++) {
-      this.kernels.addScaled(
-        source.address + sourceChannel * 4 + (source.shape.steps === 1 ? 0 : step) * pixels * sourceBytes, sourceBytes, pixels,
-        strideOf(channels) * 4, factor,
-        target.address + targetChannel * 4 + (target.shape.steps === 1 ? 0 : step) * pixels * targetBytes, targetBytes,
+      const isFirst = target.zero && (step === 0 || target.shape.steps > 1);
+      this.kernels[isFirst ? 'copyScaled' : 'addScaled'](
+        from + (source.shape.steps === 1 ? 0 : step) * pixels * sourceBytes, sourceBytes, pixels, strideOf(channels) * 4, factor,
+        to + (target.shape.steps === 1 ? 0 : step) * pixels * targetBytes, targetBytes,
       );
     }
+    target.zero = false;
+  }
+
+  private addressOf(batch: Batch): number {
+    const known = batch as EventBatch;
+    if (known.zero) this.floats(known.address, stored(batch.shape)).fill(0);
+    known.zero = false;
+    return known.address;
   }
 
   /** Two arrays of float64 sums by channel, zero at first. */
@@ -468,9 +515,6 @@ export class EventTraining implements TrainingOperations {
     return this.values(data, { steps: 1, images: 1, height: 1, width: 1, channels: data.length });
   }
 
-  private fill({ address, shape }: EventBatch, data: Float32Array): void {
-    this.setRows(address, data, data.length / shape.channels, shape.channels);
-  }
 
   private setRows(address: number, data: Float32Array, rows: number, columns: number): void {
     const stride = strideOf(columns);
@@ -480,7 +524,9 @@ export class EventTraining implements TrainingOperations {
       return;
     }
     floats.fill(0);
-    for (let row = 0; row < rows; row++) floats.set(data.subarray(row * columns, (row + 1) * columns), row * stride);
+    for (let row = 0; row < rows; row++) {
+      for (let column = 0; column < columns; column++) floats[row * stride + column] = at(data, row * columns + column);
+    }
   }
 
   private withoutPadding(address: number, rows: number, columns: number): Float32Array {
@@ -510,6 +556,26 @@ const largestChannels = 4096;
 
 function spikes(batch: Batch): boolean {
   return (batch as Partial<EventFired>).neuron === 'lif';
+}
+
+/** Whether nothing is silent: features, and what SiLU emits. */
+function isReal(batch: Batch): boolean {
+  const { neuron } = batch as Partial<EventFired>;
+  return neuron === undefined || neuron === 'silu';
+}
+
+/** Bytes of the tables of taps for the rows and columns of a batch. */
+function tapTables({ height, width }: BatchShape, kernel: number): number {
+  return (height + width) * (1 + 2 * kernel) * 4;
+}
+
+/**
+ * Share of neurons that let a gradient pass above which visiting them all takes less time. Measured: a product of the dense sums takes 0.68 of the
+ * time of one that is listed, and beginning with a listed neuron as long as about 22 of them.
+ */
+function densestShare({ kernel, stride, outputChannels }: ConvolutionGeometry): number {
+  const products = (outputChannels * kernel * kernel) / (stride * stride);
+  return (0.68 * products) / (products + 22);
 }
 
 function strideOf(channels: number): number {

@@ -20,6 +20,12 @@ export interface TrainingKernels {
     lists: number, listBytes: number, counts: number, inputHeight: number, inputWidth: number, inputs: number,
     target: number, targetBytes: number, cursors: number, blockChannels: number,
   ): void;
+  packTransposed(source: number, kernelTaps: number, inputs: number, outputs: number, outputBytes: number, target: number): void;
+  sumDense(
+    source: number, frames: number, sourceHeight: number, sourceWidth: number, sourceBytes: number, values: number,
+    kernel: number, stride: number, padding: number, backwards: number,
+    weights: number, initial: number, target: number, height: number, width: number, channels: number, tables: number,
+  ): void;
   addWeightGradient(
     lists: number, listBytes: number, counts: number, values: number, valueBytes: number,
     firstFrame: number, frames: number, inputHeight: number, inputWidth: number, inputs: number, firstRow: number, lastRow: number,
@@ -48,6 +54,9 @@ export interface TrainingKernels {
   ): void;
   normGradient(
     gradient: number, source: number, places: number, bytes: number, mean: number, factor: number, slope: number, offset: number,
+  ): void;
+  copyScaled(
+    source: number, sourceBytes: number, pixels: number, bytes: number, factor: number, target: number, targetBytes: number,
   ): void;
   addScaled(
     source: number, sourceBytes: number, pixels: number, bytes: number, factor: number, target: number, targetBytes: number,

@@ -2,6 +2,8 @@ import type { SurrogateShape } from '../../base/surrogate';
 import { flatDispatch, type WebGPUProgram } from './programs';
 import type { NeuronGradientAttributes, WeightGradientAttributes } from './trainingKernels';
 
+// Numbers are read as `f32(...)`: what tfjs compared, spikes for instance, stays whole numbers in memory although it calls it float32.
+
 /** ds/dv in WGSL; base/surrogate.ts has the formulas in the field's own signs. */
 const surrogates: Record<SurrogateShape, string> = {
   rectangular: 'select(0.0, 1.0 / (2.0 * uniforms.parameter), abs(u) < uniforms.parameter)',
@@ -41,10 +43,10 @@ export class NeuronGradientProgram implements WebGPUProgram {
     const step =
       neuron === 'silu'
         ? `let sigmoid = logistic(v);
-           let above = gradient[at] + uniforms.decay * (1.0 - v * sigmoid) * carried;
+           let above = f32(gradient[at]) + uniforms.decay * (1.0 - v * sigmoid) * carried;
            carried = above * sigmoid * (1.0 + v * (1.0 - sigmoid));`
         : `let u = v - uniforms.threshold;
-           carried = (gradient[at] + uniforms.penalty) * (${surrogates[shape]}) + ${kept} * carried;`;
+           carried = (f32(gradient[at]) + uniforms.penalty) * (${surrogates[shape]}) + ${kept} * carried;`;
     return `
       fn logistic(x : f32) -> f32 { return 1.0 / (1.0 + exp(-x)); }
       fn pow2(x : f32) -> f32 { return x * x; }
@@ -87,7 +89,7 @@ export class SumRowsProgram implements WebGPUProgram {
         if (index >= uniforms.columns) { return; }
         var sum = 0.0;
         for (var row = 0; row < uniforms.rows; row++) {
-          sum += x[row * uniforms.columns + index];
+          sum += f32(x[row * uniforms.columns + index]);
         }
         result[index] = sum;
       }
@@ -172,8 +174,8 @@ export class WeightGradientProgram implements WebGPUProgram {
             for (var lane = 0; lane < 4; lane++) {
               let i = firstInput + column + c + lane;
               let o = firstOutput + column + c + lane;
-              if (inside && i < uniforms.inputs) { a[lane] = input[fromInput + i]; }
-              if (real && o < uniforms.outputs) { b[lane] = gradient[fromGradient + o]; }
+              if (inside && i < uniforms.inputs) { a[lane] = f32(input[fromInput + i]); }
+              if (real && o < uniforms.outputs) { b[lane] = f32(gradient[fromGradient + o]); }
             }
             inputs[row][(column + c) / 4] = a;
             gradients[row][(column + c) / 4] = b;

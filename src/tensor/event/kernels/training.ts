@@ -8,8 +8,11 @@
  * whose surrogate derivative is not 0. Strides and sizes that end in `Bytes` are in bytes.
  */
 import { append } from './lists';
+import { blockOf } from './blocks';
+import { tabulateInputs, tableBytesOf, taps, writeTaps } from './taps';
 
 export { initialise } from './lists';
+export { packTransposed, sumDense } from './dense';
 
 // Lists
 
@@ -61,51 +64,6 @@ export function sumCounts(counts: usize, length: i32): f64 {
 // Sums of rows: what the forward pass (rows of weights) and the weights' gradient (rows of gradients) are made of. With
 // `values` every row is multiplied by its value; without, all are 1. Exported so that each keeps the registers for itself.
 
-export function sum32(entry: usize, end: usize, values: usize, base: usize, shift: usize, initial: usize, target: usize): void {
-  let a0 = v128.load(initial);
-  let a1 = v128.load(initial, 16);
-  let a2 = v128.load(initial, 32);
-  let a3 = v128.load(initial, 48);
-  let a4 = v128.load(initial, 64);
-  let a5 = v128.load(initial, 80);
-  let a6 = v128.load(initial, 96);
-  let a7 = v128.load(initial, 112);
-  if (values == 0) {
-    for (; entry < end; entry += 4) {
-      const row = base + (<usize>load<u32>(entry) << shift);
-      a0 = f32x4.add(a0, v128.load(row));
-      a1 = f32x4.add(a1, v128.load(row, 16));
-      a2 = f32x4.add(a2, v128.load(row, 32));
-      a3 = f32x4.add(a3, v128.load(row, 48));
-      a4 = f32x4.add(a4, v128.load(row, 64));
-      a5 = f32x4.add(a5, v128.load(row, 80));
-      a6 = f32x4.add(a6, v128.load(row, 96));
-      a7 = f32x4.add(a7, v128.load(row, 112));
-    }
-  } else {
-    for (; entry < end; entry += 4, values += 4) {
-      const row = base + (<usize>load<u32>(entry) << shift);
-      const value = v128.load32_splat(values);
-      a0 = f32x4.add(a0, f32x4.mul(value, v128.load(row)));
-      a1 = f32x4.add(a1, f32x4.mul(value, v128.load(row, 16)));
-      a2 = f32x4.add(a2, f32x4.mul(value, v128.load(row, 32)));
-      a3 = f32x4.add(a3, f32x4.mul(value, v128.load(row, 48)));
-      a4 = f32x4.add(a4, f32x4.mul(value, v128.load(row, 64)));
-      a5 = f32x4.add(a5, f32x4.mul(value, v128.load(row, 80)));
-      a6 = f32x4.add(a6, f32x4.mul(value, v128.load(row, 96)));
-      a7 = f32x4.add(a7, f32x4.mul(value, v128.load(row, 112)));
-    }
-  }
-  v128.store(target, a0);
-  v128.store(target, a1, 16);
-  v128.store(target, a2, 32);
-  v128.store(target, a3, 48);
-  v128.store(target, a4, 64);
-  v128.store(target, a5, 80);
-  v128.store(target, a6, 96);
-  v128.store(target, a7, 112);
-}
-
 export function sum16(entry: usize, end: usize, values: usize, base: usize, shift: usize, initial: usize, target: usize): void {
   let a0 = v128.load(initial);
   let a1 = v128.load(initial, 16);
@@ -138,20 +96,18 @@ export function sum16(entry: usize, end: usize, values: usize, base: usize, shif
 export function sum4(entry: usize, end: usize, values: usize, base: usize, shift: usize, initial: usize, target: usize): void {
   let a0 = v128.load(initial);
   if (values == 0) {
-    for (; entry < end; entry += 4) a0 = f32x4.add(a0, v128.load(base + (<usize>load<u32>(entry) << shift)));
+    for (; entry < end; entry += 4) {
+      const row = base + (<usize>load<u32>(entry) << shift);
+      a0 = f32x4.add(a0, v128.load(row));
+    }
   } else {
     for (; entry < end; entry += 4, values += 4) {
-      a0 = f32x4.add(a0, f32x4.mul(v128.load32_splat(values), v128.load(base + (<usize>load<u32>(entry) << shift))));
+      const row = base + (<usize>load<u32>(entry) << shift);
+      const value = v128.load32_splat(values);
+      a0 = f32x4.add(a0, f32x4.mul(value, v128.load(row)));
     }
   }
   v128.store(target, a0);
-}
-
-/** Output channels are taken 32, then 16, then 4 at a time. */
-// @ts-ignore: decorator
-@inline
-function blockOf(left: i32): i32 {
-  return left >= 32 ? 32 : left >= 16 ? 16 : 4;
 }
 
 // Convolutions
@@ -171,13 +127,39 @@ export function packBlocks(source: usize, rows: i32, outputs: i32, target: usize
   }
 }
 
+/** Writes row numbers for a list, eight at a time: what is written too much is written over. @returns the end of those that are meant */
+// @ts-ignore: decorator
+@inline
+function appendRows(list: usize, count: u32, firstRow: u32, end: usize): usize {
+  const firsts = i32x4.splat(firstRow);
+  const listEnd = end + (<usize>count << 2);
+  for (let at = end; at < listEnd; at += 32, list += 16) {
+    const channels = v128.load(list);
+    v128.store(at, i32x4.add(firsts, i32x4.extend_low_i16x8_u(channels)));
+    v128.store(at, i32x4.add(firsts, i32x4.extend_high_i16x8_u(channels)), 16);
+  }
+  return listEnd;
+}
+
+/** The same, and the values that the rows are multiplied by `valueOffset` behind them. */
+// @ts-ignore: decorator
+@inline
+function appendRowsAndValues(list: usize, count: u32, firstRow: u32, values: usize, end: usize, valueOffset: usize): usize {
+  for (let index: u32 = 0; index < count; index++, end += 4) {
+    const channel = <u32>load<u16>(list + (<usize>index << 1));
+    store<u32>(end, firstRow + channel);
+    store<f32>(end + valueOffset, load<f32>(values + (<usize>channel << 2)));
+  }
+  return end;
+}
+
 /**
  * The forward convolution: for every output pixel the weight rows of what is on the lists around it. Cost per listed input, tap
- * and 32 outputs: 8 vector loads and additions (and multiplications where inputs have values).
+ * and 16 outputs: 4 vector loads and additions (and multiplications where inputs have values).
  * @param values 0 where listed inputs are spikes, else the features that the lists belong to
  * @param weights from `packBlocks`
  * @param initial `[outputs]`, what every sum starts with
- * @param rows scratch for `rowsCapacity` row numbers and, behind them, as many values
+ * @param rows scratch for `rowsCapacity` row numbers and, behind them, as many values; without values there must be room for 8 more numbers
  * @param starts scratch for `chunkPixels + 1` addresses
  */
 export function convolve(
@@ -192,6 +174,9 @@ export function convolve(
   const lastStart = rows + (<usize>(rowsCapacity - rowsPerPixel) << 2);
   const targetBytes = <usize>outputs << 2;
   let place = 0;
+  let frameStart = 0;
+  let y = 0;
+  let x = 0;
   while (place < total) {
     // Gather.
     const first = place;
@@ -199,23 +184,25 @@ export function convolve(
     let pixel = 0;
     store<u32>(starts, <u32>rows);
     while (place < total && pixel < chunkPixels && end <= lastStart) {
-      const row = place / width;
-      const frame = row / height;
-      const top = (row - frame * height) * stride - padding;
-      const left = (place - row * width) * stride - padding;
+      const top = y * stride - padding;
+      const left = x * stride - padding;
+      const firstColumn = max(0, -left);
+      const columnsEnd = min(kernel, inputWidth - left);
       for (let ky = max(0, -top); ky < min(kernel, inputHeight - top); ky++) {
-        for (let kx = max(0, -left); kx < min(kernel, inputWidth - left); kx++) {
-          const input = <usize>((frame * inputHeight + top + ky) * inputWidth + left + kx);
+        for (let kx = firstColumn; kx < columnsEnd; kx++) {
+          const input = <usize>(frameStart + (top + ky) * inputWidth + left + kx);
           const count = load<u32>(counts + (input << 2));
           const list = lists + input * listBytes;
           const firstRow = <u32>((ky * kernel + kx) * inputs);
-          const inputValues = values + input * valueBytes;
-          for (let index: u32 = 0; index < count; index++) {
-            const channel = <u32>load<u16>(list + (<usize>index << 1));
-            store<u32>(end, firstRow + channel);
-            if (values != 0) store<f32>(end + (valueRows - rows), load<f32>(inputValues + (<usize>channel << 2)));
-            end += 4;
-          }
+          if (values == 0) end = appendRows(list, count, firstRow, end);
+          else end = appendRowsAndValues(list, count, firstRow, values + input * valueBytes, end, valueRows - rows);
+        }
+      }
+      if (++x == width) {
+        x = 0;
+        if (++y == height) {
+          y = 0;
+          frameStart += inputHeight * inputWidth;
         }
       }
       pixel++;
@@ -232,8 +219,7 @@ export function convolve(
         const row: usize = load<u32>(starts + (<usize>index << 2));
         const rowsEnd: usize = load<u32>(starts + (<usize>index << 2), 4);
         const rowValues = values == 0 ? 0 : row + (valueRows - rows);
-        if (block == 32) sum32(row, rowsEnd, rowValues, blockWeights, 7, initial + outputBytes, to);
-        else if (block == 16) sum16(row, rowsEnd, rowValues, blockWeights, 6, initial + outputBytes, to);
+        if (block == 16) sum16(row, rowsEnd, rowValues, blockWeights, 6, initial + outputBytes, to);
         else sum4(row, rowsEnd, rowValues, blockWeights, 4, initial + outputBytes, to);
         to += targetBytes;
       }
@@ -243,9 +229,6 @@ export function convolve(
   }
 }
 
-/** Per tap that an input pixel has: where the gradient's pixel is, and where the tap's weights are. Kernels up to 11 x 11. */
-const taps: usize = memory.data(121 * 8);
-
 // @ts-ignore: decorator
 @inline
 function horizontal(a: v128): f32 {
@@ -254,8 +237,25 @@ function horizontal(a: v128): f32 {
   );
 }
 
-/** Adds to four channels of a pixel their products with the gradients around it. */
-export function dot4(tapsEnd: usize, outputBytes: usize, row0: usize, row1: usize, row2: usize, row3: usize, to: usize, list: usize): void {
+/** The sums of the lanes of four vectors. */
+// @ts-ignore: decorator
+@inline
+function sumsOfLanes(a: v128, b: v128, c: v128, d: v128): v128 {
+  const ab = f32x4.add(v128.shuffle<f32>(a, b, 0, 1, 4, 5), v128.shuffle<f32>(a, b, 2, 3, 6, 7));
+  const cd = f32x4.add(v128.shuffle<f32>(c, d, 0, 1, 4, 5), v128.shuffle<f32>(c, d, 2, 3, 6, 7));
+  return f32x4.add(v128.shuffle<f32>(ab, cd, 0, 2, 4, 6), v128.shuffle<f32>(ab, cd, 1, 3, 5, 7));
+}
+
+/** Adds to up to four channels of a pixel their products with the gradients around it; where there are fewer, the last one is summed again. */
+export function dot4(tapsEnd: usize, outputBytes: usize, list: usize, last: i32, to: usize): void {
+  const c0 = <usize>load<u16>(list);
+  const c1 = <usize>load<u16>(list + (<usize>min(1, last) << 1));
+  const c2 = <usize>load<u16>(list + (<usize>min(2, last) << 1));
+  const c3 = <usize>load<u16>(list + (<usize>min(3, last) << 1));
+  const row0 = c0 * outputBytes;
+  const row1 = c1 * outputBytes;
+  const row2 = c2 * outputBytes;
+  const row3 = c3 * outputBytes;
   let a0 = f32x4.splat(0);
   let a1 = f32x4.splat(0);
   let a2 = f32x4.splat(0);
@@ -268,6 +268,18 @@ export function dot4(tapsEnd: usize, outputBytes: usize, row0: usize, row1: usiz
     let w2 = weights + row2;
     let w3 = weights + row3;
     const end = gradient + outputBytes;
+    for (; gradient + 32 <= end; gradient += 32, w0 += 32, w1 += 32, w2 += 32, w3 += 32) {
+      const g0 = v128.load(gradient);
+      a0 = f32x4.add(a0, f32x4.mul(g0, v128.load(w0)));
+      a1 = f32x4.add(a1, f32x4.mul(g0, v128.load(w1)));
+      a2 = f32x4.add(a2, f32x4.mul(g0, v128.load(w2)));
+      a3 = f32x4.add(a3, f32x4.mul(g0, v128.load(w3)));
+      const g1 = v128.load(gradient, 16);
+      a0 = f32x4.add(a0, f32x4.mul(g1, v128.load(w0, 16)));
+      a1 = f32x4.add(a1, f32x4.mul(g1, v128.load(w1, 16)));
+      a2 = f32x4.add(a2, f32x4.mul(g1, v128.load(w2, 16)));
+      a3 = f32x4.add(a3, f32x4.mul(g1, v128.load(w3, 16)));
+    }
     for (; gradient < end; gradient += 16, w0 += 16, w1 += 16, w2 += 16, w3 += 16) {
       const g = v128.load(gradient);
       a0 = f32x4.add(a0, f32x4.mul(g, v128.load(w0)));
@@ -276,10 +288,11 @@ export function dot4(tapsEnd: usize, outputBytes: usize, row0: usize, row1: usiz
       a3 = f32x4.add(a3, f32x4.mul(g, v128.load(w3)));
     }
   }
-  add1(to + (<usize>load<u16>(list) << 2), horizontal(a0));
-  add1(to + (<usize>load<u16>(list, 2) << 2), horizontal(a1));
-  add1(to + (<usize>load<u16>(list, 4) << 2), horizontal(a2));
-  add1(to + (<usize>load<u16>(list, 6) << 2), horizontal(a3));
+  const sums = sumsOfLanes(a0, a1, a2, a3);
+  add1(to + (c0 << 2), f32x4.extract_lane(sums, 0));
+  if (last > 0) add1(to + (c1 << 2), f32x4.extract_lane(sums, 1));
+  if (last > 1) add1(to + (c2 << 2), f32x4.extract_lane(sums, 2));
+  if (last > 2) add1(to + (c3 << 2), f32x4.extract_lane(sums, 3));
 }
 
 // @ts-ignore: decorator
@@ -304,7 +317,7 @@ function dot1(tapsEnd: usize, outputBytes: usize, row: usize): f32 {
  * output channel, with 5 vector loads for 4 inputs. Inputs are taken `blockChannels` at a time, so that their weights
  * stay in the second-level cache for all pixels.
  * @param weights `[taps, inputs, outputBytes]`
- * @param cursors scratch, `u32` for each input pixel
+ * @param cursors scratch, `u32` for each input pixel, and behind them 1 + 2 kernel for each row and column of the input
  */
 export function addInputGradient(
   gradient: usize, frames: i32, height: i32, width: i32, outputBytes: usize,
@@ -314,7 +327,13 @@ export function addInputGradient(
 ): void {
   const places = frames * inputHeight * inputWidth;
   memory.fill(cursors, 0, <usize>places << 2);
+  const frameBytes = <usize>(height * width) * outputBytes;
   const tapBytes = <usize>inputs * outputBytes;
+  const tableBytes = tableBytesOf(kernel);
+  const rowTaps = cursors + (<usize>places << 2);
+  const columnTaps = rowTaps + <usize>inputHeight * tableBytes;
+  tabulateInputs(inputHeight, height, kernel, stride, padding, <usize>width * outputBytes, <usize>kernel * tapBytes, rowTaps);
+  tabulateInputs(inputWidth, width, kernel, stride, padding, outputBytes, tapBytes, columnTaps);
   for (let blockEnd = blockChannels; blockEnd < inputs + blockChannels; blockEnd += blockChannels) {
     let place = 0;
     for (let frame = 0; frame < frames; frame++) {
@@ -329,34 +348,9 @@ export function addInputGradient(
           while (last < count && <i32>load<u16>(list + (<usize>last << 1)) < blockEnd) last++;
           if (first == last) continue;
           store<u32>(cursor, last);
-          let end = taps;
-          for (let ky = 0; ky < kernel; ky++) {
-            const yScaled = y + padding - ky;
-            if (yScaled < 0 || yScaled >= height * stride || yScaled % stride != 0) continue;
-            for (let kx = 0; kx < kernel; kx++) {
-              const xScaled = x + padding - kx;
-              if (xScaled < 0 || xScaled >= width * stride || xScaled % stride != 0) continue;
-              const pixel = (frame * height + yScaled / stride) * width + xScaled / stride;
-              store<u32>(end, <u32>(gradient + <usize>pixel * outputBytes));
-              store<u32>(end, <u32>(weights + <usize>(ky * kernel + kx) * tapBytes), 4);
-              end += 8;
-            }
-          }
+          const end = writeTaps(gradient + <usize>frame * frameBytes, weights, rowTaps + <usize>y * tableBytes, columnTaps + <usize>x * tableBytes);
           const to = target + <usize>place * targetBytes;
-          let at = list + (<usize>first << 1);
-          const listEnd = list + (<usize>last << 1);
-          for (; at + 8 <= listEnd; at += 8) {
-            dot4(
-              end, outputBytes,
-              <usize>load<u16>(at) * outputBytes, <usize>load<u16>(at, 2) * outputBytes,
-              <usize>load<u16>(at, 4) * outputBytes, <usize>load<u16>(at, 6) * outputBytes,
-              to, at,
-            );
-          }
-          for (; at < listEnd; at += 2) {
-            const channel = <usize>load<u16>(at);
-            add1(to + (channel << 2), dot1(end, outputBytes, channel * outputBytes));
-          }
+          for (let at = first; at < last; at += 4) dot4(end, outputBytes, list + (<usize>at << 1), <i32>(last - at) - 1, to);
         }
       }
     }
@@ -366,7 +360,7 @@ export function addInputGradient(
 /**
  * Adds the gradient of a convolution's weights from the output rows that belong to input rows `firstRow` to `lastRow` of some frames. The lists
  * are turned round, into the pixels of each channel, and for each tap and channel the gradients of those pixels are summed in
- * registers. Cost per listed input, tap and 32 outputs: 8 vector loads and additions (and multiplications with values).
+ * registers. Cost per listed input, tap and 16 outputs: 4 vector loads and additions (and multiplications with values).
  * @param border zero pixels around the copied gradients: the largest distance of a tap, in output pixels
  * @param surrounded scratch, `[frames, output rows, width + 2 border, outputs]`
  * @param starts scratch, `u32[stride * stride * inputs + 1]`
@@ -400,13 +394,15 @@ export function addWeightGradient(
   memory.fill(starts, 0, <usize>(keys + 1) << 2);
   for (let frame = 0; frame < frames; frame++) {
     for (let y = firstRow; y < lastRow; y++) {
-      for (let x = 0; x < inputWidth; x++) {
-        const place = <usize>(((firstFrame + frame) * inputHeight + y) * inputWidth + x);
-        const key = ((y % stride) * stride + (x % stride)) * inputs;
-        const list = lists + place * listBytes;
-        const count = load<u32>(counts + (place << 2));
-        for (let index: u32 = 0; index < count; index++) {
-          const at = starts + (<usize>(key + <i32>load<u16>(list + (<usize>index << 1))) << 2);
+      let place = <usize>(((firstFrame + frame) * inputHeight + y) * inputWidth);
+      const rowKey = (y % stride) * stride;
+      for (let x = 0, phase = 0; x < inputWidth; x++, place++) {
+        const keyStarts = starts + (<usize>((rowKey + phase) * inputs) << 2);
+        if (++phase == stride) phase = 0;
+        let list = lists + place * listBytes;
+        const listEnd = list + (<usize>load<u32>(counts + (place << 2)) << 1);
+        for (; list < listEnd; list += 2) {
+          const at = keyStarts + (<usize>load<u16>(list) << 2);
           store<u32>(at, load<u32>(at) + 4);
         }
       }
@@ -423,21 +419,25 @@ export function addWeightGradient(
   const valueEntries = <usize>entriesCapacity << 2;
   for (let frame = 0; frame < frames; frame++) {
     for (let y = firstRow; y < lastRow; y++) {
-      for (let x = 0; x < inputWidth; x++) {
-        const place = <usize>(((firstFrame + frame) * inputHeight + y) * inputWidth + x);
-        const key = ((y % stride) * stride + (x % stride)) * inputs;
-        const list = lists + place * listBytes;
-        const count = load<u32>(counts + (place << 2));
-        const pixel = (frame * bandRows + y / stride - bandTop) * bandWidth + x / stride + border;
-        // In vectors of 16 bytes, as the sums of rows count.
-        const entry = <u32>((<usize>pixel * outputBytes) >> 4);
-        for (let index: u32 = 0; index < count; index++) {
-          const channel = <usize>load<u16>(list + (<usize>index << 1));
-          const at = starts + (<usize>(key + <i32>channel) << 2);
+      let place = <usize>(((firstFrame + frame) * inputHeight + y) * inputWidth);
+      const rowKey = (y % stride) * stride;
+      // In vectors of 16 bytes, as the sums of rows count.
+      let entry = <u32>((<usize>((frame * bandRows + y / stride - bandTop) * bandWidth + border) * outputBytes) >> 4);
+      for (let x = 0, phase = 0; x < inputWidth; x++, place++) {
+        const keyStarts = starts + (<usize>((rowKey + phase) * inputs) << 2);
+        let list = lists + place * listBytes;
+        const listEnd = list + (<usize>load<u32>(counts + (place << 2)) << 1);
+        for (; list < listEnd; list += 2) {
+          const channel = <usize>load<u16>(list);
+          const at = keyStarts + (channel << 2);
           const to: usize = load<u32>(at);
           store<u32>(to, entry);
           if (values != 0) store<f32>(to + valueEntries, load<f32>(values + place * valueBytes + (channel << 2)));
           store<u32>(at, <u32>(to + 4));
+        }
+        if (++phase == stride) {
+          phase = 0;
+          entry += <u32>(outputBytes >> 4);
         }
       }
     }
@@ -459,8 +459,7 @@ export function addWeightGradient(
           const end: usize = load<u32>(starts + (<usize>(key + channel) << 2));
           if (start != end) {
             const rowValues = values == 0 ? 0 : start + valueEntries;
-            if (block == 32) sum32(start, end, rowValues, base, 4, to, to);
-            else if (block == 16) sum16(start, end, rowValues, base, 4, to, to);
+            if (block == 16) sum16(start, end, rowValues, base, 4, to, to);
             else sum4(start, end, rowValues, base, 4, to, to);
           }
           start = end;
@@ -680,7 +679,19 @@ export function normGradient(
 
 // The rest
 
-/** `target += factor * source` over `pixels` of `bytes`, within wider pixels on either side. */
+/** `target = factor * source` over `pixels` of `bytes`, within wider pixels on either side. */
+export function copyScaled(
+  source: usize, sourceBytes: usize, pixels: i32, bytes: usize, factor: f32, target: usize, targetBytes: usize,
+): void {
+  const factors = f32x4.splat(factor);
+  for (let pixel = 0; pixel < pixels; pixel++) {
+    for (let at: usize = 0; at < bytes; at += 16) v128.store(target + at, f32x4.mul(v128.load(source + at), factors));
+    source += sourceBytes;
+    target += targetBytes;
+  }
+}
+
+/** `target += factor * source`, likewise. */
 export function addScaled(
   source: usize, sourceBytes: usize, pixels: i32, bytes: usize, factor: f32, target: usize, targetBytes: usize,
 ): void {

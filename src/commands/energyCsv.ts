@@ -1,5 +1,5 @@
-import { csvFile } from '../../base/csv';
-import type { DetectionResult, EnergyBreakdown } from '../../state/store';
+import { csvFile } from '../base/csv';
+import type { DetectionResult, EnergyBreakdown } from '../state/store';
 
 /** The estimate as a table for spreadsheets, in picojoules; the convention stands in every row, since rows are copied alone. */
 export function energyCsv({ operations, steps }: Pick<DetectionResult, 'operations' | 'steps'>, { layers, neurons, convention }: EnergyBreakdown): Blob {
