@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Page } from '@playwright/test';
-import { build } from 'vite';
+import { bundle } from './bundle';
 import { isPresent, sharedGoldenFolder } from './golden';
 import { expect, test } from './support';
 import type { TrainingPage } from './trainingPage';
@@ -10,24 +10,10 @@ import type { TrainingPage } from './trainingPage';
 
 type WithTraining = Window & { trainingPage: TrainingPage };
 
-/** The files of the bundle by name, built once. */
-let bundle: Promise<Map<string, string>> | undefined;
-
-async function bundled(): Promise<Map<string, string>> {
-  const built = await build({
-    configFile: false,
-    publicDir: false,
-    logLevel: 'error',
-    build: { write: false, target: 'es2022', lib: { entry: resolve(import.meta.dirname, 'trainingPage.ts'), formats: ['es'], fileName: 'entry' } },
-  });
-  const [first] = Array.isArray(built) ? built : [built];
-  if (!first || !('output' in first)) throw new Error('The page for training was not built.');
-  return new Map(first.output.flatMap((file) => (file.type === 'chunk' ? [[file.fileName, file.code]] : [])));
-}
+let bundled: Promise<Map<string, string>> | undefined;
 
 async function openTrainingPage(page: Page): Promise<void> {
-  bundle ??= bundled();
-  const files = await bundle;
+  const files = await (bundled ??= bundle('trainingPage.ts'));
   await page.route('/training-test/**', async (route) => {
     const code = files.get(new URL(route.request().url()).pathname.replace('/training-test/', ''));
     await route.fulfill(code === undefined ? { status: 404 } : { contentType: 'text/javascript', body: code });

@@ -2,7 +2,7 @@ import type { BackendName } from '../base/backendName';
 import { AppError } from '../base/errors';
 import { startKernels, type KernelSource } from './event/kernels';
 import { EventOperations } from './event/operations';
-import type { Operations } from './operations';
+import type { LayerClock, Operations } from './operations';
 import { ReferenceOperations } from './reference';
 import type { TfjsBackend } from './tfjs/start';
 import type { ChoiceStorage } from './webgpu/kernelChooser';
@@ -72,6 +72,18 @@ export async function openStockTfjs(name: TfjsBackend, wasmPaths: BackendOptions
   const started = await startTfjs(name, { wasmPaths, refuseSoftware: false });
   if (typeof started !== 'string') return new TfjsOperations(name, 'stock');
   throw new AppError('backend/unavailable', `tfjs cannot run on ${backendTitles[name]} here: ${started}.`, 'Compare with another engine.');
+}
+
+/**
+ * WebGPU on a device of its own, whatever the adapter is: to measure it.
+ * @param clock hears how long each layer took in a run, where the device has timestamps; what is fused counts as the layer it is fused with
+ * @throws AppError `backend/unavailable`
+ */
+export async function openClockedWebgpu(clock?: LayerClock): Promise<Operations> {
+  const { openWebgpu } = await import('./webgpu/open');
+  const opened = await openWebgpu({ refuseSoftware: false, clock });
+  if (typeof opened !== 'string') return opened.operations;
+  throw new AppError('backend/unavailable', `WebGPU cannot be used here: ${opened}.`, 'Measure another backend.');
 }
 
 export const backendTitles: Record<BackendName, string> = {
