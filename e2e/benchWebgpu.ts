@@ -15,7 +15,7 @@ import { chromiumArguments, findChromium } from './chromium';
 
 type WithBench = Window & { benchPage: BenchPage };
 
-const list = z.string().transform((text) => text.split(',').filter(Boolean));
+const list = z.string().transform((text): unknown[] => text.split(',').filter(Boolean));
 const options = z
   .object({
     model: z.string().regex(/^[\w-]+$/),

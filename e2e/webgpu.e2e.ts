@@ -3,8 +3,10 @@ import { resolve } from 'node:path';
 import type { Page } from '@playwright/test';
 import { quietTask } from '../src/base/progress';
 import { goldenCases } from './golden';
+import { openWithModule } from './bundle';
 import { openExpected, openPage, readBoxes } from './page';
 import { expect, test } from './support';
+import type { WebgpuPage } from './webgpuPage';
 
 /** WebGPU on SwiftShader, a GPU emulated in software: slow, and exact enough to count every spike. */
 
@@ -115,6 +117,60 @@ for (const { name, folder, steps, height, width } of goldenCases().filter(
     }
   });
 }
+
+type WithWebgpu = Window & { webgpuPage: WebgpuPage };
+
+test('every operation on WebGPU is the reference’s, with every kernel', async ({ page }) => {
+  test.setTimeout(300_000);
+  await openWithModule(page, 'webgpuPage.ts');
+  const names = await page.evaluate(() => (window as unknown as WithWebgpu).webgpuPage.caseNames());
+  expect(names.length).toBeGreaterThan(8);
+  for (const name of names) {
+    await test.step(name, () => page.evaluate((asked) => (window as unknown as WithWebgpu).webgpuPage.check(asked), name));
+  }
+  const [first, last] = await page.evaluate(() => (window as unknown as WithWebgpu).webgpuPage.memory());
+  expect(last).toEqual(first);
+});
+
+async function routeGolden(page: Page, folder: string): Promise<[checkpoint: string, expected: string]> {
+  await page.route('/golden/*', (route) => route.fulfill({ path: resolve(folder, new URL(route.request().url()).pathname.replace('/golden/', '')) }));
+  return ['/golden/checkpoint.pt', '/golden/expected.safetensors'];
+}
+
+const smallCases = goldenCases().filter(({ height, width, half }) => height * width <= 96 * 160 && !half);
+
+for (const { name, folder, ...size } of smallCases) {
+  test(`every kernel on ${name}, neurons by themselves and fused`, async ({ page }) => {
+    test.setTimeout(300_000);
+    await openWithModule(page, 'webgpuPage.ts');
+    const answer = await page.evaluate(
+      ([[checkpoint, expected], { steps, height, width }]) =>
+        (window as unknown as WithWebgpu).webgpuPage.golden(checkpoint, expected, { steps, height, width }),
+      [await routeGolden(page, folder), size] as const,
+    );
+    expect(answer.flips.length).toBeGreaterThan(0);
+    expect(answer.flips.filter((count) => count !== 0)).toEqual([]);
+    expect(answer.countDifferences.length).toBeGreaterThan(0);
+    expect(answer.countDifferences.filter((count) => count !== 0)).toEqual([]);
+    expect(answer.largestMembraneDifference).toBeLessThan(1e-3);
+    expect(answer.largestLogitDifference).toBeLessThan(1e-3);
+  });
+}
+
+test('half precision, emulated, moves a few spikes and changes little', async ({ page }) => {
+  test.setTimeout(300_000);
+  const golden = smallCases.find(({ name }) => name === 'res10-ee-64');
+  if (!golden) throw new Error('The golden case is missing.');
+  await openWithModule(page, 'webgpuPage.ts');
+  const { logits, rates } = await page.evaluate(
+    ([[checkpoint, expected], { steps, height, width }]) =>
+      (window as unknown as WithWebgpu).webgpuPage.halfPrecision(checkpoint, expected, { steps, height, width }),
+    [await routeGolden(page, golden.folder), golden] as const,
+  );
+  // A single spike that flips shows in the logits, and is one of many in the rates.
+  expect(logits).toBeGreaterThan(0);
+  expect(rates).toBeLessThan(0.002);
+});
 
 test('frame after frame, WebGPU keeps no tensor and no memory', async ({ page }) => {
   test.setTimeout(300_000);

@@ -55,7 +55,7 @@ export async function openBackend({ preference, avoid, wasmPaths, eventKernels, 
     // What most visitors never need is fetched by those who do.
     if (name === 'webgpu') {
       const { openWebgpu } = await import('./webgpu/open');
-      return openWebgpu({ refuseSoftware, choices: kernelChoices });
+      return openWebgpu({ refuseSoftware, precision: 'single', choices: kernelChoices });
     }
     const [{ startTfjs, tfjsMemory }, { TfjsOperations }] = await Promise.all([import('./tfjs/start'), import('./tfjs/operations')]);
     const started = await startTfjs(name, { wasmPaths, refuseSoftware });
@@ -81,7 +81,7 @@ export async function openStockTfjs(name: TfjsBackend, wasmPaths: BackendOptions
  */
 export async function openClockedWebgpu(clock?: LayerClock): Promise<Operations> {
   const { openWebgpu } = await import('./webgpu/open');
-  const opened = await openWebgpu({ refuseSoftware: false, clock });
+  const opened = await openWebgpu({ refuseSoftware: false, precision: 'single', clock });
   if (typeof opened !== 'string') return opened.operations;
   throw new AppError('backend/unavailable', `WebGPU cannot be used here: ${opened}.`, 'Measure another backend.');
 }

@@ -1,4 +1,4 @@
-import { read, real, repeated, whole, workgroupThreads, write, type Program, type UniformField } from './program';
+import { read, real, repeated, whole, workgroupThreads, write, type Extension, type Program, type UniformField } from './program';
 
 /**
  * Convolutions. Values lie as vectors of 4 channels, `[steps, height, width, vectors]`; weights as
@@ -9,6 +9,22 @@ import { read, real, repeated, whole, workgroupThreads, write, type Program, typ
 const geometryUniforms: UniformField[] = whole(
   'inputHeight', 'inputWidth', 'outputHeight', 'outputWidth', 'pixels', 'kernel', 'stride', 'padding', 'inputSize', 'inputRows', 'outputVectors',
 );
+
+/**
+ * `half`: weights of 16 bits, and sums of the weights of a word, of at most 32 spikes, too; everything else is `single`, as are real-valued
+ * inputs and their sums. `emulated half` rounds to the same numbers where a device has only 32 bits, to see what they do to the boxes.
+ */
+export type Precision = 'single' | 'half' | 'emulated half';
+
+/** How a device runs the programs. */
+export interface Execution {
+  precision: Precision;
+  /** Threads of a subgroup at least, where they lie in the order of a workgroup's; 1 where there are none. */
+  subgroupThreads: number;
+}
+
+const weightsOf = (precision: Precision) => read('weights', precision === 'half' ? 'vec4h' : 'vec4f');
+const halfExtension = (precision: Precision): Extension[] => (precision === 'half' ? ['f16'] : []);
 
 /** Pixels and vectors of output channels that one thread computes. */
 export interface DenseTile {
@@ -23,11 +39,12 @@ export interface DenseTile {
  *
  * `pixels` counts them over all steps, `inputSize` the input's vectors.
  */
-export function denseProgram({ pixels, vectors }: DenseTile): Program {
+export function denseProgram({ pixels, vectors }: DenseTile, precision: Precision): Program {
   const sums = (pixel: number, vector: number): string => `sum${pixel}_${vector}`;
   return {
-    key: `dense convolution, ${pixels} pixels of ${vectors} vectors`,
-    storage: [read('source'), read('weights'), read('bias'), write('output')],
+    key: `dense convolution, ${pixels} pixels of ${vectors} vectors, ${precision}`,
+    extensions: halfExtension(precision),
+    storage: [read('source'), weightsOf(precision), read('bias'), write('output')],
     uniforms: geometryUniforms,
     declarations: '',
     body: `
@@ -53,7 +70,7 @@ export function denseProgram({ pixels, vectors }: DenseTile): Program {
       for (var input = 0; input < uniforms.inputSize; input++) {
         ${repeated(pixels, (pixel) => `let value${pixel} = select(vec4f(0.0), source[max(at${pixel}, 0) + input], inside${pixel});`)}
         ${repeated(4, (channel) => `
-        ${repeated(vectors, (v) => `let weight${channel}_${v} = weights[row + ${v}];`)}
+        ${repeated(vectors, (v) => `let weight${channel}_${v} = vec4f(weights[row + ${v}]);`)}
         ${repeated(pixels, (pixel) => repeated(vectors, (v) => `${sums(pixel, v)} += value${pixel}[${channel}] * weight${channel}_${v};`))}
         row += uniforms.outputVectors;`)}
       }
@@ -84,15 +101,25 @@ export interface SpikingTile {
  *
  * `pixels` counts those of one step, `inputSize` the input's words. Neurons get as many threads a pixel as fill whole words.
  */
-export function spikingProgram({ walk, vectors }: SpikingTile, steps: number, epilogue: Epilogue): Program {
+export function spikingProgram({ walk, vectors }: SpikingTile, steps: number, epilogue: Epilogue, { precision, subgroupThreads }: Execution): Program {
   const perStep = (text: (step: number) => string, separator = '\n'): string => repeated(steps, text, separator);
   const perVector = (text: (vector: number) => string): string => repeated(vectors, text, ' ');
+  // In half precision the sums of a word are gathered by themselves.
+  const word = precision === 'single' ? '' : 'word_';
+  const number = precision === 'half' ? 'vec4h' : 'vec4f';
+  const add = (sum: string, term: string): string =>
+    precision === 'emulated half' ? `${word}${sum} = quantizeToF16(${word}${sum} + ${term});` : `${word}${sum} += ${term};`;
+  const sums = [...(steps === 1 ? [] : ['common']), ...Array.from({ length: steps }, (_, t) => `sum${t}`)].flatMap((sum) =>
+    Array.from({ length: vectors }, (_, v) => `${sum}_${v}`),
+  );
+  const beginWord = precision === 'single' ? '' : sums.map((sum) => `var ${word}${sum} = ${number}(0.0);`).join(' ');
+  const endWord = precision === 'single' ? '' : sums.map((sum) => `${sum} += vec4f(${word}${sum});`).join(' ');
   const visitAll = (bits: string, sum: string): string => `
         left = ${bits};
         while (left != 0u) {
           let at = row + i32(firstTrailingBit(left)) * uniforms.outputVectors;
           left &= left - 1u;
-          ${perVector((v) => `${sum}_${v} += weights[at + ${v}];`)}
+          ${perVector((v) => add(`${sum}_${v}`, `weights[at + ${v}]`))}
         }`;
   const visitTogether = `
         left = ever & ~always;
@@ -101,20 +128,22 @@ export function spikingProgram({ walk, vectors }: SpikingTile, steps: number, ep
           let at = row + i32(bit) * uniforms.outputVectors;
           left &= left - 1u;
           ${perVector((v) => `let weight${v} = weights[at + ${v}];`)}
-          ${perStep((t) => `{ let fired = f32((word${t} >> bit) & 1u); ${perVector((v) => `sum${t}_${v} += fired * weight${v};`)} }`)}
+          ${perStep((t) => `{ let fired = ${precision === 'half' ? 'f16' : 'f32'}((word${t} >> bit) & 1u); ${perVector((v) => add(`sum${t}_${v}`, `fired * weight${v}`))} }`)}
         }`;
   const fires = epilogue === 'fire' || epilogue === 'fire softly';
+  const bySubgroup = subgroupThreads >= threadsOfWord(vectors);
   return {
-    key: `spiking convolution, ${walk}, ${vectors} vectors, ${steps} steps, ${epilogue}`,
+    key: `spiking convolution, ${walk}, ${vectors} vectors, ${steps} steps, ${epilogue}, ${precision}`,
+    extensions: [...halfExtension(precision), ...(fires && bySubgroup ? (['subgroups'] as const) : [])],
     storage: [
       read('spikes', 'u32'),
-      read('weights'),
+      weightsOf(precision),
       read('bias'),
       ...(epilogue === 'add' ? [read('addend')] : []),
       write('output', fires ? 'u32' : 'vec4f'),
     ],
     uniforms: [...geometryUniforms, ...(epilogue === 'add' ? whole('addendStep') : []), ...(fires ? [...whole('channels'), ...real('decay', 'threshold')] : [])],
-    declarations: fires ? neuronDeclarations(steps) : '',
+    declarations: fires ? neuronDeclarations(steps, bySubgroup) : '',
     body: `
   let lanes = ${fires ? `(uniforms.outputVectors + 7) / 8 * ${8 / vectors}` : `(uniforms.outputVectors + ${vectors - 1}) / ${vectors}`};
   let vector = (id % lanes) * ${vectors};
@@ -138,14 +167,16 @@ export function spikingProgram({ walk, vectors }: SpikingTile, steps: number, ep
           if (ever == 0u) { continue; }
           let row = ((ky * uniforms.kernel + kx) * uniforms.inputRows + word * 32) * uniforms.outputVectors + vector;
           var left : u32;
+          ${beginWord}
           let always = ${steps === 1 ? '0u' : perStep((t) => `word${t}`, ' & ')};
           ${steps === 1 ? '' : visitAll('always', 'common')}
           ${walk === 'together' ? visitTogether : perStep((t) => visitAll(`word${t} & ~always`, `sum${t}`))}
+          ${endWord}
         }
       }
     }
   }
-  ${fires ? neuronBody(steps, vectors, epilogue === 'fire softly') : perStep((t) => perVector((v) => `
+  ${fires ? neuronBody(steps, vectors, epilogue === 'fire softly', bySubgroup) : perStep((t) => perVector((v) => `
   if (exists && vector + ${v} < uniforms.outputVectors) {
     output[(${t} * uniforms.pixels + pixel) * uniforms.outputVectors + vector + ${v}] = (sum${t}_${v} + common_${v})${
       epilogue === 'add' ? ` + addend[${t} * uniforms.addendStep + pixel * uniforms.outputVectors + vector + ${v}]` : ''
@@ -164,18 +195,37 @@ export function spikingThreads({ vectors }: SpikingTile, epilogue: Epilogue, pix
   return pixels * lanes;
 }
 
-/** Bits of the threads of a workgroup, to be put together into words. */
-function neuronDeclarations(steps: number): string {
+/** A word's bits come from so many threads next to each other. */
+const threadsOfWord = (vectors: number): number => 8 / vectors;
+
+function neuronDeclarations(steps: number, bySubgroup: boolean): string {
   return `
-var<workgroup> bits : array<u32, ${steps * workgroupThreads}>;
+${bySubgroup ? '' : `/** Bits of the threads of a workgroup, to be put together into words. */
+var<workgroup> bits : array<u32, ${steps * workgroupThreads}>;`}
 fn firedBits(fired : vec4<bool>) -> u32 {
   return dot(select(vec4u(0u), vec4u(1u, 2u, 4u, 8u), fired), vec4u(1u));
 }`;
 }
 
 /** The LIF neuron over all steps on the sums of a thread; then one thread of each word puts the bits of all of its threads together. */
-function neuronBody(steps: number, vectors: number, soft: boolean): string {
-  const threadsOfWord = 8 / vectors;
+function neuronBody(steps: number, vectors: number, soft: boolean, bySubgroup: boolean): string {
+  const threads = threadsOfWord(vectors);
+  const distances = [1, 2, 4].filter((distance) => distance < threads);
+  const gatherBySubgroup = repeated(
+    steps,
+    (t) => `${distances.map((distance) => `fired${t} |= subgroupShuffleXor(fired${t}, ${distance}u);`).join(' ')}
+  if (writes) { output[(${t} * uniforms.pixels + pixel) * words + (id % lanes) / ${threads}] = fired${t}; }`,
+  );
+  const gatherByWorkgroup = `
+  ${repeated(steps, (t) => `bits[${t * workgroupThreads}u + lane] = fired${t};`, ' ')}
+  workgroupBarrier();
+  if (writes) {
+    for (var step = 0; step < ${steps}; step++) {
+      var word = 0u;
+      for (var thread = 0u; thread < ${threads}u; thread++) { word |= bits[u32(step) * ${workgroupThreads}u + lane + thread]; }
+      output[(step * uniforms.pixels + pixel) * words + (id % lanes) / ${threads}] = word;
+    }
+  }`;
   return `
   ${repeated(steps, (t) => `var fired${t} = 0u;`, ' ')}
   ${repeated(vectors, (v) => `
@@ -191,14 +241,17 @@ function neuronBody(steps: number, vectors: number, soft: boolean): string {
       left = uniforms.decay * ${soft ? 'select(membrane, membrane - uniforms.threshold, spike)' : 'select(membrane, vec4f(0.0), spike)'};
     }`)}
   }`)}
-  ${repeated(steps, (t) => `bits[${t * workgroupThreads}u + lane] = fired${t};`, ' ')}
-  workgroupBarrier();
-  let words = lanes / ${threadsOfWord};
-  if (pixel < uniforms.pixels && (id % ${threadsOfWord}) == 0) {
-    for (var step = 0; step < ${steps}; step++) {
-      var word = 0u;
-      for (var thread = 0u; thread < ${threadsOfWord}u; thread++) { word |= bits[u32(step) * ${workgroupThreads}u + lane + thread]; }
-      output[(step * uniforms.pixels + pixel) * words + (id % lanes) / ${threadsOfWord}] = word;
-    }
-  }`;
+  let words = lanes / ${threads};
+  let writes = pixel < uniforms.pixels && (id % ${threads}) == 0;
+  ${bySubgroup ? gatherBySubgroup : gatherByWorkgroup}`;
 }
+
+/** Whether the threads of a subgroup lie in the order of a workgroup's: 1 for each thread where they do. */
+export const subgroupOrderProgram: Program = {
+  key: 'order of subgroups',
+  extensions: ['subgroups'],
+  storage: [write('output', 'u32')],
+  uniforms: whole('count'),
+  declarations: '',
+  body: 'output[id] = select(0u, 1u, subgroupLane == lane % subgroupSize);',
+};

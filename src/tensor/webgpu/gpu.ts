@@ -1,7 +1,8 @@
+/// <reference lib="esnext.float16" />
 import { AppError } from '../../base/errors';
 import { throwIfCancelled, type Task } from '../../base/progress';
 import type { LayerClock } from '../operations';
-import type { KernelChooser } from './kernelChooser';
+import type { KernelChoice } from './kernelChooser';
 import { moduleCode, workgroupsFor, type Program } from './program';
 
 /** One way to run a command. */
@@ -23,6 +24,15 @@ export interface Command {
   buffers: readonly GPUBuffer[];
   /** In the order of the program's uniforms. */
   uniforms: readonly number[];
+}
+
+/** A command in the form in which it is submitted. */
+interface Dispatch {
+  layer: string;
+  pipeline: GPUComputePipeline;
+  bindings: GPUBindGroup;
+  uniformOffset: number;
+  workgroups: [number, number];
 }
 
 /** Uniforms of a dispatch begin at multiples of this, as every device allows. */
@@ -52,7 +62,7 @@ export class Gpu {
   /** @param clock hears how long each command took, where the device has timestamps */
   constructor(
     private readonly device: GPUDevice,
-    private readonly chooser: KernelChooser,
+    private readonly chooser: KernelChoice,
     private readonly clock?: LayerClock,
   ) {}
 
@@ -69,7 +79,7 @@ export class Gpu {
   }
 
   /** A buffer that holds the data when the commands recorded from now on run. */
-  upload(data: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>): GPUBuffer {
+  upload(data: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Float16Array<ArrayBuffer>): GPUBuffer {
     // Writing happens at once: a buffer that was used before may still be needed by what is only recorded.
     const buffer = this.commands.length === 0 ? this.allocate(data.byteLength) : this.taken(this.create(roundedSize(data.byteLength)));
     this.device.queue.writeBuffer(buffer, 0, data);
@@ -96,8 +106,11 @@ export class Gpu {
     this.reads++;
     try {
       this.writeUniforms(commands);
-      const ran = await this.prepare(commands, task);
-      const result = await this.run(ran ? [] : commands, sources);
+      const variants: (Variant | undefined)[] = [];
+      for (const command of commands) variants.push(await this.chosen(command));
+      await this.compile(commands.flatMap((command, index) => variants[index] ?? command.variants), task);
+      const dispatches = variants.includes(undefined) ? await this.choose(commands, variants, task) : await this.dispatchesOf(commands, variants);
+      const result = await this.run(dispatches, sources);
       await this.checkErrors();
       return result;
     } finally {
@@ -105,44 +118,42 @@ export class Gpu {
     }
   }
 
-  /**
-   * Compiles what is needed, side by side, and makes the choices that have not been made.
-   * @returns whether the commands ran on the way: they cannot run twice, since buffers are used again among them
-   */
-  private async prepare(commands: readonly Command[], task: Task): Promise<boolean> {
-    const open = new Map<string, Command>();
-    const programs = new Map<string, Program>();
-    for (const command of commands) {
-      const variant = await this.chosen(command);
-      if (!variant) open.set(command.shape, command);
-      for (const { program } of variant ? [variant] : command.variants) programs.set(program.key, program);
-    }
-    let compiled = 0;
+  /** All that is not compiled yet, side by side. */
+  private async compile(variants: readonly Variant[], task: Task): Promise<void> {
+    const wanted = new Map(variants.flatMap(({ program }) => (this.pipelines.has(program.key) ? [] : [[program.key, program]])));
+    let done = 0;
     await Promise.all(
-      Array.from(programs.values(), async (program) => {
-        if (!this.pipelines.has(program.key)) {
-          await this.pipeline(program);
-          throwIfCancelled(task.signal);
-        }
-        task.report({ label: 'Compiling the network', done: ++compiled, total: programs.size, unit: 'items' });
+      Array.from(wanted.values(), async (program) => {
+        await this.pipeline(program);
+        throwIfCancelled(task.signal);
+        task.report({ label: 'Compiling the network', done: ++done, total: wanted.size, unit: 'items' });
       }),
     );
-    if (open.size === 0) return false;
-    // Measured where it will be used: on this frame's values, which the commands before have to make first.
-    let chosen = 0;
+  }
+
+  /**
+   * Makes the choices that have not been made, measured where they will be used: on this frame's values, which the commands before have
+   * to make first.
+   * @returns no dispatches, since the commands ran on the way: they cannot run twice, as buffers are used again among them
+   */
+  private async choose(commands: readonly Command[], variants: readonly (Variant | undefined)[], task: Task): Promise<Dispatch[]> {
+    const open = new Set(commands.flatMap(({ shape }, index) => (variants[index] ? [] : [shape])));
+    const total = open.size;
     for (const [index, command] of commands.entries()) {
       throwIfCancelled(task.signal);
-      if (open.get(command.shape) === command) {
+      const runAlone = async (variant: Variant, times: number): Promise<void> => {
+        await this.runAlone(await this.dispatchOf(command, variant, index), times);
+      };
+      if (!variants[index] && open.delete(command.shape)) {
         await this.chooser.choose(
           command.shape,
-          command.variants.map((variant) => ({ name: variant.name, run: () => this.runAlone(command, variant, index) })),
+          command.variants.map((variant) => ({ name: variant.name, run: (times) => runAlone(variant, times) })),
         );
-        task.report({ label: 'Choosing kernels', done: ++chosen, total: open.size, unit: 'items' });
+        task.report({ label: 'Choosing kernels', done: total - open.size, total, unit: 'items' });
       }
-      const variant = await this.chosen(command);
-      await this.runAlone(command, variant ?? command.variants[0], index);
+      await runAlone(variants[index] ?? (await this.chosen(command)) ?? command.variants[0], 1);
     }
-    return true;
+    return [];
   }
 
   private async chosen({ variants, shape }: Command): Promise<Variant | undefined> {
@@ -151,23 +162,41 @@ export class Gpu {
     return variants.find((variant) => variant.name === name);
   }
 
-  private async runAlone(command: Command, variant: Variant, index: number): Promise<void> {
+  private dispatchesOf(commands: readonly Command[], variants: readonly (Variant | undefined)[]): Promise<Dispatch[]> {
+    return Promise.all(commands.map((command, index) => this.dispatchOf(command, variants[index] ?? command.variants[0], index)));
+  }
+
+  private async dispatchOf({ layer, buffers, uniforms }: Command, { program, threads }: Variant, index: number): Promise<Dispatch> {
+    const entries = [
+      { binding: 0, resource: { buffer: this.uniformBuffer as GPUBuffer, size: uniformBytes(uniforms.length) } },
+      ...buffers.map((buffer, binding) => ({ binding: binding + 1, resource: { buffer } })),
+    ];
+    return {
+      layer,
+      pipeline: await this.pipeline(program),
+      bindings: this.device.createBindGroup({ layout: this.layout(program), entries }),
+      uniformOffset: index * uniformStride,
+      workgroups: workgroupsFor(threads),
+    };
+  }
+
+  private async runAlone(dispatch: Dispatch, times: number): Promise<void> {
     const encoder = this.device.createCommandEncoder();
     const pass = encoder.beginComputePass();
-    await this.dispatch(pass, command, variant, index);
+    for (let time = 0; time < times; time++) encode(pass, dispatch);
     pass.end();
     this.device.queue.submit([encoder.finish()]);
     await this.device.queue.onSubmittedWorkDone();
   }
 
-  private async run(commands: readonly Command[], sources: readonly { buffer: GPUBuffer; bytes: number }[]): Promise<ArrayBuffer[]> {
+  private async run(dispatches: readonly Dispatch[], sources: readonly { buffer: GPUBuffer; bytes: number }[]): Promise<ArrayBuffer[]> {
     const encoder = this.device.createCommandEncoder();
-    const timestamps = this.clock && commands.length > 0 && this.device.features.has('timestamp-query') ? this.timestamps(commands.length) : undefined;
+    const timed = this.clock !== undefined && dispatches.length > 0 && this.device.features.has('timestamp-query');
+    const timestamps = timed ? this.timestamps(dispatches.length) : undefined;
     const shared = timestamps ? undefined : encoder.beginComputePass();
-    for (const [index, command] of commands.entries()) {
-      const variant = (await this.chosen(command)) ?? command.variants[0];
+    for (const [index, dispatch] of dispatches.entries()) {
       const pass = shared ?? encoder.beginComputePass(timestamps?.passOf(index));
-      await this.dispatch(pass, command, variant, index);
+      encode(pass, dispatch);
       if (!shared) pass.end();
     }
     shared?.end();
@@ -186,25 +215,9 @@ export class Gpu {
     const results = sources.map(({ bytes }) => mapped.slice(offset, (offset += bytes)));
     staging.destroy();
     for (const [index, durationMs] of (await timestamps?.durations())?.entries() ?? []) {
-      this.clock?.(commands[index]?.layer ?? '', durationMs);
+      this.clock?.(dispatches[index]?.layer ?? '', durationMs);
     }
     return results;
-  }
-
-  private async dispatch(pass: GPUComputePassEncoder, { buffers, uniforms }: Command, { program, threads }: Variant, index: number): Promise<void> {
-    pass.setPipeline(await this.pipeline(program));
-    pass.setBindGroup(
-      0,
-      this.device.createBindGroup({
-        layout: this.layout(program),
-        entries: [
-          { binding: 0, resource: { buffer: this.uniformBuffer as GPUBuffer, size: Math.max(uniforms.length * 4, 16) } },
-          ...buffers.map((buffer, binding) => ({ binding: binding + 1, resource: { buffer } })),
-        ],
-      }),
-      [index * uniformStride],
-    );
-    pass.dispatchWorkgroups(...workgroupsFor(threads));
   }
 
   private pipeline(program: Program): Promise<GPUComputePipeline> {
@@ -226,7 +239,7 @@ export class Gpu {
         {
           binding: 0,
           visibility: GPUShaderStage.COMPUTE,
-          buffer: { type: 'uniform', hasDynamicOffset: true, minBindingSize: Math.max(uniforms.length * 4, 16) },
+          buffer: { type: 'uniform', hasDynamicOffset: true, minBindingSize: uniformBytes(uniforms.length) },
         },
         ...storage.map(({ access }, index): GPUBindGroupLayoutEntry => ({
           binding: index + 1,
@@ -320,6 +333,16 @@ export class Gpu {
       this.free.splice(index, 1);
     }
   }
+}
+
+function encode(pass: GPUComputePassEncoder, { pipeline, bindings, uniformOffset, workgroups }: Dispatch): void {
+  pass.setPipeline(pipeline);
+  pass.setBindGroup(0, bindings, [uniformOffset]);
+  pass.dispatchWorkgroups(...workgroups);
+}
+
+function uniformBytes(fields: number): number {
+  return Math.max(Math.ceil(fields / 4) * 16, 16);
 }
 
 /** The next of eight sizes between each power of two and the next. */

@@ -7,20 +7,31 @@ export interface ChoiceStorage {
 /** One of several kernels that compute the same. */
 export interface Candidate {
   name: string;
-  /** Runs it once and waits for its end. May be repeated: it reads and writes the same every time. */
-  run(): Promise<void>;
+  /** Runs it so many times in one go and waits for the end. May be repeated: it reads and writes the same every time. */
+  run(times: number): Promise<void>;
+}
+
+/** One choice for each shape of a layer. */
+export interface KernelChoice {
+  /** The choice for a shape, if it has been made; `names` are the candidates that there are, at least one. */
+  remembered(shape: string, names: readonly string[]): Promise<string | undefined>;
+  /** Makes it. */
+  choose(shape: string, candidates: readonly Candidate[]): Promise<string>;
 }
 
 /** Untimed run, then timed ones, of which the shortest counts: what disturbs a measurement only ever makes it longer. */
 const timedRuns = 3;
-/** A candidate that takes so many times the best one's time is not measured again. */
+/** A candidate that takes so many times the best one's time is not measured again, once it has had a second try. */
 const hopeless = 2;
+/** A short kernel is run so often that one measurement takes so long: else the way to the device and back is what is measured. */
+const measurementMs = 2;
+const mostTimes = 64;
 
 /**
  * Chooses between kernels by measuring them where they will run, once for each shape of a layer, and remembers the choice: which one is
  * fastest differs between devices, and cannot be known for those that nobody here has seen.
  */
-export class KernelChooser {
+export class KernelChooser implements KernelChoice {
   private readonly known = new Map<string, string>();
   private spentMs = 0;
 
@@ -36,7 +47,6 @@ export class KernelChooser {
     private readonly budgetMs: number,
   ) {}
 
-  /** The choice for a shape, if it has been made; `names` are the candidates that there are. */
   async remembered(shape: string, names: readonly string[]): Promise<string | undefined> {
     const known = this.known.get(shape) ?? (await this.storage.read(this.key(shape)).catch(() => undefined));
     if (known === undefined || !names.includes(known)) return undefined;
@@ -44,7 +54,6 @@ export class KernelChooser {
     return known;
   }
 
-  /** Measures the candidates, of which there is at least one. */
   async choose(shape: string, candidates: readonly Candidate[]): Promise<string> {
     const fallback = candidates[0]?.name ?? '';
     if (this.spentMs >= this.budgetMs) {
@@ -52,23 +61,27 @@ export class KernelChooser {
       return fallback;
     }
     const started = this.clock();
+    const time = async ({ run }: Candidate, times: number): Promise<number> => {
+      const from = this.clock();
+      await run(times);
+      return (this.clock() - from) / times;
+    };
+    for (const { run } of candidates) await run(1);
     const best = new Map<string, number>();
-    for (const { name, run } of candidates) {
-      await run();
-      best.set(name, Infinity);
-    }
-    let shortest = Infinity;
-    for (let round = 0; round < timedRuns; round++) {
-      for (const { name, run } of candidates) {
-        const before = best.get(name) ?? Infinity;
-        if (round > 0 && before > shortest * hopeless) continue;
-        const from = this.clock();
-        await run();
-        const duration = Math.min(before, this.clock() - from);
-        best.set(name, duration);
-        shortest = Math.min(shortest, duration);
+    for (const candidate of candidates) best.set(candidate.name, await time(candidate, 1));
+    const shortestSingle = Math.min(...best.values());
+    const times = Math.min(mostTimes, Math.max(1, Math.ceil(measurementMs / Math.max(shortestSingle, Number.EPSILON))));
+    // What a single run took tells nothing of a kernel that is shorter than the way to the device.
+    if (times > 1) best.clear();
+    for (let round = times > 1 ? 0 : 1; round < timedRuns; round++) {
+      const shortest = Math.min(...best.values());
+      for (const candidate of candidates) {
+        const before = best.get(candidate.name) ?? Infinity;
+        if (round > 1 && before > shortest * hopeless) continue;
+        best.set(candidate.name, Math.min(before, await time(candidate, times)));
       }
     }
+    const shortest = Math.min(...best.values());
     this.spentMs += this.clock() - started;
     const [choice = fallback] = candidates.map(({ name }) => name).filter((name) => best.get(name) === shortest);
     this.known.set(shape, choice);

@@ -19,6 +19,8 @@ import {
   spikingThreads,
   type DenseTile,
   type Epilogue,
+  type Execution,
+  type Precision,
   type SpikingTile,
 } from './convolutionPrograms';
 import type { Gpu, Variant } from './gpu';
@@ -88,14 +90,17 @@ const spikingTiles: readonly SpikingTile[] = [
 const maximumSums = 16;
 
 /**
- * The operations on WebGPU with our own kernels (src/decisions/0012-webgpu.md). Nothing runs until somebody reads: then all commands are
+ * The operations on WebGPU with our own kernels (src/decisions/0014-webgpu.md). Nothing runs until somebody reads: then all commands are
  * submitted at once. A convolution of spikes is put off until its result is needed, so that an addition or the neuron behind it happens
  * before its sums leave their registers.
  */
 export class WebgpuOperations implements Operations {
   readonly backend = 'webgpu';
 
-  constructor(private readonly gpu: Gpu) {}
+  constructor(
+    private readonly gpu: Gpu,
+    private readonly execution: Execution,
+  ) {}
 
   loadConvolution({ name, weights, bias, kernel, stride, padding, inputChannels, outputChannels }: ConvolutionWeights): Convolution {
     const rows = vectorsOf(inputChannels) * 4;
@@ -111,7 +116,7 @@ export class WebgpuOperations implements Operations {
     const paddedBias = new Float32Array(columns + 16);
     paddedBias.set(bias);
     const geometry = { kernel, stride, padding, inputChannels, outputChannels };
-    const loaded = { name, geometry, weights: this.gpu.upload(packed), bias: this.gpu.upload(paddedBias), owners: 1 };
+    const loaded = { name, geometry, weights: this.gpu.upload(rounded(packed, this.execution.precision)), bias: this.gpu.upload(paddedBias), owners: 1 };
     const convolution: GpuConvolution = { kind: 'convolution', geometry, loaded };
     return convolution;
   }
@@ -129,7 +134,7 @@ export class WebgpuOperations implements Operations {
     const target = this.allocate(shape);
     const [first, ...others] = denseTiles.map((tile): Variant => ({
       name: `${tile.pixels} x ${tile.vectors}`,
-      program: denseProgram(tile),
+      program: denseProgram(tile, this.execution.precision),
       threads: denseThreads(tile, pixels, outputVectors),
     }));
     if (!first) throw new RangeError('There is no kernel for dense convolutions.');
@@ -412,7 +417,7 @@ export class WebgpuOperations implements Operations {
     const tiles = spikingTiles.filter(({ vectors }) => vectors === 1 || (vectors <= outputVectors && vectors * shape.steps <= maximumSums));
     const [first, ...others] = tiles.map((tile): Variant => ({
       name: `${tile.walk} ${tile.vectors}`,
-      program: spikingProgram(tile, shape.steps, epilogue),
+      program: spikingProgram(tile, shape.steps, epilogue, this.execution),
       threads: spikingThreads(tile, epilogue, pixels, outputVectors),
     }));
     if (!first) throw new RangeError('There is no kernel for spiking convolutions.');
@@ -554,6 +559,11 @@ function geometryUniforms(
 function shapeKey(kind: string, { steps, height, width }: FeatureShape, geometry: ConvolutionGeometry): string {
   const { kernel, stride, inputChannels, outputChannels } = geometry;
   return `${kind}, ${inputChannels} to ${outputChannels}, kernel ${kernel} / ${stride}, ${width} x ${height}, ${steps} steps`;
+}
+
+function rounded(weights: Float32Array<ArrayBuffer>, precision: Precision): Float32Array<ArrayBuffer> | Float16Array<ArrayBuffer> {
+  if (precision === 'half') return Float16Array.from(weights);
+  return precision === 'single' ? weights : weights.map(Math.f16round);
 }
 
 /** Channels filled up to whole vectors. */

@@ -1,5 +1,5 @@
 /** A type that a storage buffer is an array of. */
-export type ElementType = 'vec4f' | 'f32' | 'u32';
+export type ElementType = 'vec4f' | 'vec4h' | 'f32' | 'u32';
 
 export interface StorageBinding {
   name: string;
@@ -12,14 +12,21 @@ export interface UniformField {
   type: 'i32' | 'f32';
 }
 
+/** What a program uses beyond what every device has. */
+export type Extension = 'f16' | 'subgroups';
+
 /** A compute program; equal keys are equal programs. */
 export interface Program {
   key: string;
+  extensions?: readonly Extension[];
   storage: readonly StorageBinding[];
   uniforms: readonly UniformField[];
   /** WGSL at module level: functions, constants, workgroup memory. */
   declarations: string;
-  /** WGSL of the entry point; `id` is the thread's number over all workgroups, `lane` its number within its own. */
+  /**
+   * WGSL of the entry point; `id` is the thread's number over all workgroups, `lane` its number within its own; with subgroups also
+   * `subgroupLane` and `subgroupSize`.
+   */
   body: string;
 }
 
@@ -27,9 +34,10 @@ export interface Program {
 export const workgroupThreads = 64;
 
 /** The whole module. Uniforms come first, then the storage buffers in their order. */
-export function moduleCode({ storage, uniforms, declarations, body }: Program): string {
+export function moduleCode({ extensions = [], storage, uniforms, declarations, body }: Program): string {
   const bindings = storage.map(({ name, type, access }, index) => `@group(0) @binding(${index + 1}) var<storage, ${access}> ${name} : array<${type}>;`);
   return `
+${extensions.map((extension) => `enable ${extension};`).join(' ')}
 struct Uniforms { ${uniforms.map(({ name, type }) => `${name} : ${type},`).join(' ')} }
 @group(0) @binding(0) var<uniform> uniforms : Uniforms;
 ${bindings.join('\n')}
@@ -39,6 +47,7 @@ fn main(
   @builtin(workgroup_id) workgroup : vec3u,
   @builtin(num_workgroups) workgroups : vec3u,
   @builtin(local_invocation_index) lane : u32,
+  ${extensions.includes('subgroups') ? '@builtin(subgroup_invocation_id) subgroupLane : u32, @builtin(subgroup_size) subgroupSize : u32,' : ''}
 ) {
   let id = i32((workgroup.y * workgroups.x + workgroup.x) * ${workgroupThreads}u + lane);
   ${body}
