@@ -169,7 +169,7 @@ test('half precision, emulated, moves a few spikes and changes little', async ({
   );
   // A single spike that flips shows in the logits, and is one of many in the rates.
   expect(logits).toBeGreaterThan(0);
-  expect(rates).toBeLessThan(0.002);
+  expect(rates).toBeLessThan(0.03);
 });
 
 test('frame after frame, WebGPU keeps no tensor and no memory', async ({ page }) => {
