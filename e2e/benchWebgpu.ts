@@ -1,7 +1,8 @@
 /**
  * WebGPU in Chromium, emulated in software where there is no GPU: this engine against tfjs and onnxruntime-web on the same weights and
  * picture, outputs compared first, interleaved, medians. `npx tsx e2e/benchWebgpu.ts [--model bccd] [--network snn] [--size 256,128]
- * [--steps 4] [--runs 5] [--against tfjs,onnxruntime-web] [--layers] [--json]`
+ * [--steps 4] [--runs 5] [--against tfjs,onnxruntime-web] [--layers] [--half PICTURES] [--json]`; `--half` compares the boxes of so many drawn
+ * pictures in 16 bits with those in 32
  */
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -25,6 +26,7 @@ const options = z
     runs: z.coerce.number().int().positive(),
     against: list.pipe(z.array(z.enum(['tfjs', 'onnxruntime-web']))),
     layers: z.boolean(),
+    half: z.coerce.number().int().min(0),
     json: z.boolean(),
   })
   .parse(
@@ -37,6 +39,7 @@ const options = z
         runs: { type: 'string', default: '5' },
         against: { type: 'string', default: 'tfjs,onnxruntime-web' },
         layers: { type: 'boolean', default: false },
+        half: { type: 'string', default: '0' },
         json: { type: 'boolean', default: false },
       },
     }).values,
@@ -80,7 +83,11 @@ try {
     };
     const rows = await page.evaluate((asked) => (window as unknown as WithBench).benchPage.race(asked), request);
     const layers = options.layers ? await page.evaluate((asked) => (window as unknown as WithBench).benchPage.layers(asked), request) : [];
-    results.push({ model: options.model, size, steps: options.steps, rows, layers });
+    const halfPrecision =
+      options.half > 0
+        ? await page.evaluate(([asked, pictures]) => (window as unknown as WithBench).benchPage.halfPrecision(asked, pictures), [request, options.half] as const)
+        : undefined;
+    results.push({ model: options.model, size, steps: options.steps, rows, layers, halfPrecision });
     if (options.json) continue;
     console.log(`${options.model}, ${options.network}, ${size} x ${size}, T = ${options.steps}, firing rate ${rows[0]?.firingRate?.toFixed(3) ?? '-'}`);
     for (const { engine, medianMs, minMs, maxMs, maxOutputDifference } of rows) {
@@ -88,6 +95,7 @@ try {
       const ratio = (medianMs / (rows[0]?.medianMs ?? NaN)).toFixed(2).padStart(8);
       console.log(`  ${engine.padEnd(16)}${times} ms ${ratio} times ours, largest difference ${maxOutputDifference.toExponential(1)}`);
     }
+    if (halfPrecision) console.log(`  16 bits, emulated, ${options.half} pictures: ${JSON.stringify(halfPrecision)}`);
     for (const [layer, ms] of layers) console.log(`    ${ms.toFixed(2).padStart(9)} ms  ${layer}`);
   }
   if (options.json) console.log(JSON.stringify({ browser: browser.version(), results }, null, 2));

@@ -1,12 +1,16 @@
 import * as onnxruntime from 'onnxruntime-web/webgpu';
 import { quietTask } from '../src/base/progress';
 import { openCheckpoint } from '../src/checkpoint/open';
+import { pairBoxes } from '../src/base/boxDifference';
+import type { Detection } from '../src/base/geometry';
 import { letterbox, placeInto } from '../src/detect/letterbox';
-import { networkContestant, onnxContestant, type BenchCase } from '../src/engine/bench/contestants';
+import { caseSettings, caseShape, networkContestant, onnxContestant, type BenchCase } from '../src/engine/bench/contestants';
+import { decodeScales, detectionsOf } from '../src/engine/describe';
 import { race, type Contestant, type RaceRow, type RunCounts } from '../src/engine/bench/race';
 import { drawSmear } from '../src/input/frames/smear';
 import { openClockedWebgpu, openStockTfjs } from '../src/tensor/backend';
-import { caseSettings, caseShape } from '../src/engine/bench/contestants';
+import { openWebgpu } from '../src/tensor/webgpu/open';
+import type { Precision } from '../src/tensor/webgpu/convolutionPrograms';
 import { Network } from '../src/network/network';
 
 /** What benchWebgpu.ts runs in a page. */
@@ -25,6 +29,20 @@ export interface BenchPage {
   race(request: BenchRequest): Promise<RaceRow[]>;
   /** Milliseconds of the layers in one frame, by the device's own timestamps. */
   layers(request: BenchRequest): Promise<[string, number][]>;
+  /** What weights and sums of 16 bits do to the boxes of drawn pictures, emulated. */
+  halfPrecision(request: BenchRequest, pictures: number): Promise<BoxEffect>;
+}
+
+export interface BoxEffect {
+  /** Boxes with 32 bits, and how many of them are there with 16 (same class, IoU 0.5 or more). */
+  boxes: number;
+  shared: number;
+  /** Boxes that only 16 bits have. */
+  added: number;
+  /** Of the shared ones. */
+  meanIou: number;
+  smallestIou: number;
+  largestScoreChange: number;
 }
 
 async function caseOf({ weights, network, size, steps }: BenchRequest): Promise<BenchCase> {
@@ -71,6 +89,42 @@ const page: BenchPage = {
     }
     network.release();
     return [...times];
+  },
+
+  async halfPrecision(request, pictures) {
+    const benchCase = await caseOf(request);
+    const detect = async (precision: Precision): Promise<Detection[][]> => {
+      const opened = await openWebgpu({ refuseSoftware: false, precision });
+      if (typeof opened === 'string') throw new Error(opened);
+      const network = await Network.load(benchCase.checkpoint, opened.operations, quietTask);
+      const found: Detection[][] = [];
+      for (let seed = 1; seed <= pictures; seed++) {
+        const picture = drawSmear(seed);
+        const placement = placeInto(picture, { width: request.size, height: request.size });
+        const { scales } = await network.run(letterbox(picture, placement), caseShape(benchCase), caseSettings(benchCase), quietTask);
+        const candidates = decodeScales(network, scales.map(({ mean, ...sides }) => ({ ...sides, logits: mean })));
+        found.push(detectionsOf(candidates, undefined, placement, { confidence: 0.25, iou: 0.45 }, network.graph.description));
+      }
+      network.release();
+      return found;
+    };
+    const single = await detect('single');
+    const half = await detect('emulated half');
+    const effect: BoxEffect = { boxes: 0, shared: 0, added: 0, meanIou: 0, smallestIou: 1, largestScoreChange: 0 };
+    for (const [index, boxes] of single.entries()) {
+      effect.boxes += boxes.length;
+      for (const { first, second, iou } of pairBoxes(boxes, half[index] ?? [])) {
+        if (first === undefined) effect.added++;
+        if (iou === undefined) continue;
+        effect.shared++;
+        effect.meanIou += iou;
+        effect.smallestIou = Math.min(effect.smallestIou, iou);
+        const change = Math.abs((boxes[first ?? 0]?.score ?? NaN) - (half[index]?.[second ?? 0]?.score ?? NaN));
+        effect.largestScoreChange = Math.max(effect.largestScoreChange, change);
+      }
+    }
+    effect.meanIou /= effect.shared;
+    return effect;
   },
 };
 

@@ -68,10 +68,9 @@ async function ask<T>(page: Page, kind: string, payload: object, files: Record<s
 
 const base64 = (path: string): string => readFileSync(path).toString('base64');
 
-for (const { name, folder, steps, height, width } of goldenCases().filter(
-  (golden) => golden.height === 64 && golden.width === 64 && !golden.name.startsWith('steps-') && !golden.half,
-)) {
-  test(`every spike of ${name} on WebGPU`, async ({ page }) => {
+// The engine around the operations; all cases are below.
+for (const { name, folder, steps, height, width } of goldenCases().filter((golden) => golden.name === 'res10-ee-64')) {
+  test(`every spike of ${name} as the engine traces it on WebGPU`, async ({ page }) => {
     test.setTimeout(300_000);
     await openPage(page);
     await startEngine(page);
@@ -157,6 +156,21 @@ for (const { name, folder, ...size } of smallCases) {
   });
 }
 
+test('the device tells how long each layer took', async ({ page }) => {
+  test.setTimeout(300_000);
+  await openWithModule(page, 'webgpuPage.ts');
+  const golden = smallCases.find(({ name }) => name === 'res10-ee-64');
+  if (!golden) throw new Error('The golden case is missing.');
+  const [checkpoint, expected] = await routeGolden(page, golden.folder);
+  const { convolutions, heard } = await page.evaluate(
+    ([weights, recorded, { steps, height, width }]) => (window as unknown as WithWebgpu).webgpuPage.layerTimes(weights, recorded, { steps, height, width }),
+    [checkpoint, expected, golden] as const,
+  );
+  expect(convolutions.length).toBeGreaterThan(10);
+  expect(heard.map(([name]) => name)).toEqual(expect.arrayContaining(convolutions));
+  for (const [name, durationMs] of heard) expect(durationMs, name).toBeGreaterThanOrEqual(0);
+});
+
 test('half precision, emulated, moves a few spikes and changes little', async ({ page }) => {
   test.setTimeout(300_000);
   const golden = smallCases.find(({ name }) => name === 'res10-ee-64');
@@ -195,6 +209,8 @@ test('frame after frame, WebGPU keeps no tensor and no memory', async ({ page })
   };
   const first = await frame(0);
   for (let index = 1; index < 10; index++) expect(await frame(index)).toEqual(first);
+  const choices = await page.evaluate(async () => (await (await caches.open('kernel choices')).keys()).length);
+  expect(choices, 'kernels chosen and remembered').toBeGreaterThan(0);
 });
 
 test('the choice of backend is shown with its reason, and can be changed', async ({ page }) => {

@@ -2,6 +2,7 @@ import { quietTask } from '../src/base/progress';
 import { openCheckpoint } from '../src/checkpoint/open';
 import type { Checkpoint } from '../src/checkpoint/types';
 import { Network, trainedNeuron, type NetworkRun, type RunSettings } from '../src/network/network';
+import { openClockedWebgpu } from '../src/tensor/backend';
 import type { FeatureShape } from '../src/tensor/operations';
 import type { Precision } from '../src/tensor/webgpu/convolutionPrograms';
 import type { KernelChoice } from '../src/tensor/webgpu/kernelChooser';
@@ -17,8 +18,16 @@ export interface WebgpuPage {
   /** Memory after one frame and after many. */
   memory(): Promise<{ tensors: number; bytes: number }[]>;
   golden(checkpoint: string, expected: string, size: { steps: number; height: number; width: number }): Promise<GoldenAnswer>;
+  layerTimes(checkpoint: string, expected: string, size: { steps: number; height: number; width: number }): Promise<LayerTimes>;
   /** Largest differences between runs with everything of 32 bits and with weights and sums of 16. */
   halfPrecision(checkpoint: string, expected: string, size: { steps: number; height: number; width: number }): Promise<{ logits: number; rates: number }>;
+}
+
+export interface LayerTimes {
+  /** Names of the network's convolutions. */
+  convolutions: string[];
+  /** What the clock heard of a frame. */
+  heard: [string, number][];
 }
 
 export interface GoldenAnswer {
@@ -134,6 +143,22 @@ const page: WebgpuPage = {
     }
     answer.largestLogitDifference = Math.max(await logitDifference(recording, expected), await logitDifference(plain, expected));
     return answer;
+  },
+
+  async layerTimes(checkpoint, expectedAddress, { steps, height, width }) {
+    const heard: [string, number][] = [];
+    const operations = await openClockedWebgpu((layer, durationMs) => heard.push([layer, durationMs]));
+    const network = await Network.load(await fetched(checkpoint), operations, quietTask);
+    const { values, shape } = await inputOf(await fetched(expectedAddress), height, width);
+    const settings = settingsOf(steps, new Set());
+    // Kernels are chosen on the first frames, one by one, which are not timed.
+    for (let frame = 0; frame < 2; frame++) {
+      heard.length = 0;
+      await network.run(values, shape, settings, quietTask);
+    }
+    network.release();
+    const convolutions = network.graph.nodes.flatMap((node) => (node.op === 'convolution' ? [node.weightName] : []));
+    return { convolutions, heard };
   },
 
   async halfPrecision(checkpoint, expectedAddress, { steps, height, width }) {

@@ -53,9 +53,9 @@ export async function openBackend({ preference, avoid, wasmPaths, eventKernels, 
     if (name === 'reference') return openReference(new ReferenceOperations());
     if (name === 'event') return openEvent(eventKernels && (async () => new EventOperations(await startKernels(eventKernels))));
     // What most visitors never need is fetched by those who do.
-    if (name === 'webgpu') {
+    if (name === 'webgpu' || name === 'webgpu-half') {
       const { openWebgpu } = await import('./webgpu/open');
-      return openWebgpu({ refuseSoftware, precision: 'single', choices: kernelChoices });
+      return openWebgpu({ refuseSoftware, precision: name === 'webgpu' ? 'single' : 'half', choices: kernelChoices });
     }
     const [{ startTfjs, tfjsMemory }, { TfjsOperations }] = await Promise.all([import('./tfjs/start'), import('./tfjs/operations')]);
     const started = await startTfjs(name, { wasmPaths, refuseSoftware });
@@ -88,6 +88,7 @@ export async function openClockedWebgpu(clock?: LayerClock): Promise<Operations>
 
 export const backendTitles: Record<BackendName, string> = {
   webgpu: 'WebGPU',
+  'webgpu-half': 'WebGPU (16-bit)',
   event: 'CPU (event-driven)',
   wasm: 'CPU (tfjs)',
   webgl: 'WebGL',
