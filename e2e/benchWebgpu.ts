@@ -65,6 +65,8 @@ async function answer(route: Route): Promise<void> {
 const browser = await chromium.launch({ executablePath: findChromium(), args: chromiumArguments });
 try {
   const page = await browser.newPage();
+  // A loaded machine takes its time.
+  page.setDefaultTimeout(0);
   page.on('console', (message) => console.error(message.text()));
   page.on('pageerror', (error) => console.error(error.message));
   await page.route('http://localhost/**', answer);
