@@ -2,6 +2,7 @@
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import * as onnxruntimeWeb from 'onnxruntime-web';
+import { maximumThreads } from '../base/backendName';
 import { AppError } from '../base/errors';
 import type { LinearFit } from '../base/linearFit';
 import type { Task } from '../base/progress';
@@ -22,12 +23,14 @@ import { widenedTwice } from '../network/widen';
 import { openBackend, openStockTfjs } from '../tensor/backend';
 import { startKernels } from '../tensor/event/kernels';
 import { EventOperations } from '../tensor/event/operations';
+import { alone } from '../tensor/event/team';
 import { inputSide, parseOption, stepCount, wholeNumber } from './arguments';
 import { readKernels } from './kernels';
 import { modelSource, nodeSurroundings, terminalTask } from './surroundings';
+import { nodeThreads } from './threads';
 
 const raceCounts: RunCounts = { warmUpRuns: 3, timedRuns: 15 };
-const costCounts: RunCounts = { warmUpRuns: 2, timedRuns: 7 };
+const costCounts: RunCounts = { warmUpRuns: 2, timedRuns: 11 };
 const defaultSteps = 4;
 const pictureSeed = 1;
 
@@ -70,7 +73,7 @@ export async function benchCommand(args: string[]): Promise<void> {
       json: { type: 'boolean', default: false },
     },
   });
-  const threads = parseOption('threads', options.threads, wholeNumber.pipe(z.literal(1, { error: 'every engine here runs on one thread' })));
+  const threads = parseOption('threads', options.threads, wholeNumber.pipe(z.int().min(1).max(maximumThreads, { error: `at most ${maximumThreads}` })));
   const against = options.against.split(',').map((name) => parseOption('against', name, z.enum(opponents, { error: `choose from ${opponents.join(', ')}` })));
   const steps = options.steps === undefined ? defaultSteps : parseOption('steps', options.steps, stepCount);
   const size = options.size === undefined ? undefined : parseOption('size', options.size, inputSide);
@@ -124,13 +127,19 @@ async function measure({ model, snn, ann, size }: Pair, steps: number, against: 
   const spiking: BenchCase = { ...common, network: 'snn', checkpoint: snn };
   const contestants: Contestant[] = [];
   try {
-    const { operations } = await openBackend({ preference: 'event', wasmPaths: undefined, eventKernels: () => readKernels(), avoid: [] });
-    for (const benchCase of cases) contestants.push(await networkContestant(benchCase, operations, { engine: 'this', backend: 'event', threads: 1 }, task));
+    // One thread always, so that what more of them gain is measured in the same run.
+    for (const count of threads > 1 ? [1, threads] : [1]) {
+      const { operations } = await openBackend({
+        ...{ preference: 'event', wasmPaths: undefined, eventKernels: () => readKernels(), avoid: [] },
+        eventThreads: nodeThreads(count),
+      });
+      for (const benchCase of cases) contestants.push(await networkContestant(benchCase, operations, { engine: 'this', backend: 'event', threads: count }, task));
+    }
     for (const name of against) {
       for (const benchCase of cases) contestants.push(await opponentContestants[name](benchCase, threads, task));
     }
     const rows = await race(contestants, raceCounts, task);
-    const costs = await measureCosts(spiking, async (clock) => new EventOperations(await startKernels(() => readKernels()), clock), pictureOf, costCounts, task);
+    const costs = await measureCosts(spiking, async (clock) => new EventOperations(alone(await startKernels(() => readKernels())), clock), pictureOf, costCounts, task);
     return { model, width: size, height: size, steps, rows, costs, memory: await measureMemory(spiking, task) };
   } finally {
     for (const contestant of contestants) await contestant.release();
@@ -165,7 +174,7 @@ async function openOnnxruntimeNode(): Promise<OnnxRuntime> {
 
 /** One frame in a memory of its own. */
 async function measureMemory(benchCase: BenchCase, task: Task): Promise<Memory> {
-  const operations = new EventOperations(await startKernels(() => readKernels()));
+  const operations = new EventOperations(alone(await startKernels(() => readKernels())));
   const network = await Network.load(benchCase.checkpoint, operations, task);
   await network.run(benchCase.picture, caseShape(benchCase), caseSettings(benchCase), task);
   const { peakBytes, heapBytes } = operations.memory();
@@ -215,6 +224,7 @@ function resultLines({ model, width, height, steps, rows, costs, memory }: Resul
         milliseconds(neurons.medianMs).padStart(11),
       ].join(' '),
     ),
+    `at a tenth of the rate the spiking layers take ${costs.spikingShareAtTenth.toFixed(2)} of their time`,
     '',
     `steps       ${costs.steps.map(({ steps: count }) => String(count).padStart(7)).join('')}`,
     `ms          ${costs.steps.map(({ run }) => run.medianMs.toFixed(1).padStart(7)).join('')}`,

@@ -1,3 +1,4 @@
+import { usableThreads } from '../base/threads';
 import { engine } from '../state/engine';
 import { usePlayground, type BackendPreference, type KeptModel, type ModelDescription, type ModelSource, type Slot } from '../state/store';
 import { readKeptModel } from './keptModels';
@@ -11,19 +12,22 @@ export const shippedModels = [
 ] as const;
 
 export async function startEngine(): Promise<void> {
-  await underWay('engine', 'Starting the engine', () => engine.open('auto'));
+  await underWay('engine', 'Starting the engine', () => engine.open('auto', usePlayground.getState().threads));
 }
 
+/** Threads of the CPU engine to choose from. */
+export const mostThreads = usableThreads();
+
 /** A backend that cannot be had leaves the one that works. */
-export async function chooseBackend(preference: BackendPreference): Promise<void> {
-  const before = usePlayground.getState().backendPreference;
-  usePlayground.setState({ backendPreference: preference });
+export async function chooseBackend(preference: BackendPreference, threads = usePlayground.getState().threads): Promise<void> {
+  const { backendPreference, threads: threadsBefore } = usePlayground.getState();
+  usePlayground.setState({ backendPreference: preference, threads });
   const opened = await underWay('engine', 'Starting the engine', async () => {
-    await engine.open(preference);
+    await engine.open(preference, threads);
     return true;
   });
   if (opened) rerun();
-  else usePlayground.setState({ backendPreference: before });
+  else usePlayground.setState({ backendPreference, threads: threadsBefore });
 }
 
 /** The SNN and, where it has one, its twin. */

@@ -3,7 +3,7 @@ import type { Task } from '../base/progress';
 import { energyBreakdown } from '../energy/energy';
 import { isRecording } from '../input/events/open';
 import { readTruth } from '../base/truth';
-import { openBackend, type Backend, type BackendOptions } from '../tensor/backend';
+import { openBackend, type Backend, type BackendOptions, type EventThreads } from '../tensor/backend';
 import { predictProfile } from '../train/laboratory/meanField';
 import { measureProfile, measureSpectrum } from '../train/laboratory/stacks';
 import {
@@ -31,7 +31,7 @@ export class MessageHandler {
 
   constructor(
     private readonly surroundings: Surroundings,
-    private readonly programs: Pick<BackendOptions, 'wasmPaths' | 'eventKernels' | 'kernelChoices'>,
+    private readonly programs: Pick<BackendOptions, 'wasmPaths' | 'eventKernels' | 'kernelChoices'> & { threads?: (count: number) => EventThreads | undefined },
     private readonly post: Post,
     private readonly open: (options: BackendOptions) => Promise<Backend> = openBackend,
   ) {}
@@ -72,8 +72,9 @@ export class MessageHandler {
   }
 
   private readonly handlers: Handlers = {
-    open: async ({ preference, avoid }) => {
-      const backend = await this.open({ preference, avoid, ...this.programs });
+    open: async ({ preference, avoid, threads }) => {
+      const { wasmPaths, eventKernels, threads: threadsOf } = this.programs;
+      const backend = await this.open({ preference, avoid, wasmPaths, eventKernels, eventThreads: threadsOf?.(threads) });
       void backend.lost.then((reason) => this.post({ type: 'lost', reason }, []));
       this.session = new Session(backend, this.surroundings);
       return backend.choice;

@@ -1,5 +1,5 @@
 import { z } from '../base/schema';
-import { backendNames } from '../base/backendName';
+import { backendNames, maximumThreads } from '../base/backendName';
 import { largestBurst, maximumCalibrationFrames, maximumConvertedSteps, normalisations } from '../base/conversionOptions';
 import { energyConventionSchema } from '../base/energyConvention';
 import { datasetFormats, datasetParts, type DatasetFormat } from '../base/datasetOptions';
@@ -144,7 +144,8 @@ const evaluatedNetworkSchema = z.union([
 ]);
 
 export const requestSchemas = {
-  open: z.object({ preference: backendPreferenceSchema, avoid: z.array(z.enum(backendNames)) }),
+  /** `threads`: of the CPU engine. */
+  open: z.object({ preference: backendPreferenceSchema, avoid: z.array(z.enum(backendNames)), threads: z.int().min(1).max(maximumThreads) }),
   /** A file of a converted network finds its own slot. */
   load: z.object({ slot: slotSchema.exclude(['converted']), source: modelSourceSchema }),
   /** Makes the converted network of the ANN twin that is loaded. */

@@ -1,3 +1,4 @@
+import { usableThreads } from '../base/threads';
 import { create } from 'zustand';
 import type { ErrorReport } from '../base/errors';
 import type { Progress } from '../base/progress';
@@ -164,6 +165,8 @@ export interface DetectionSettings {
 
 export interface PlaygroundState {
   backendPreference: BackendPreference;
+  /** How many threads the CPU engine is asked to use; one where the page may not have more. */
+  threads: number;
   backend: BackendChoice | undefined;
   models: ModelState;
   source: Source | undefined;
@@ -235,6 +238,7 @@ export const gen1Window: RecordingSettings = {
 
 export const usePlayground = create<PlaygroundState>()(() => ({
   backendPreference: 'auto',
+  threads: usableThreads(),
   backend: undefined,
   models: { snn: undefined, ann: undefined, converted: undefined },
   source: undefined,

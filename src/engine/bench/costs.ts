@@ -16,13 +16,15 @@ export interface Costs {
   /** Milliseconds against millions of pixels. */
   sizesFit: LinearFit;
   layers: LayerCost[];
+  /** Share of their time that the spiking layers take at a tenth of the rate, between the two measured rates around it. */
+  spikingShareAtTenth: number;
 }
 
 export interface RateCost {
   threshold: number;
   firingRate: number;
   run: Spread;
-  /** The convolutions that read spikes, together. */
+  /** The convolutions that read spikes: each layer's median, shortest and longest time, added up. */
   spikingLayers: Spread;
   /** All neurons together. */
   neurons: Spread;
@@ -39,7 +41,7 @@ export interface LayerCost {
 }
 
 /** The threshold is multiplied by these. */
-export const thresholdFactors = [1, 1.5, 2, 3, 5, 8] as const;
+export const thresholdFactors = [1, 1.5, 2, 2.5, 3, 5, 8] as const;
 const stepCounts = [1, 2, 4, 6, 8, 12, 16] as const;
 /** Sides of the picture, as shares of the case's, rounded to what the network takes. */
 const sideShares = [0.5, 0.75, 1, 1.25, 1.5] as const;
@@ -82,24 +84,47 @@ export async function measureCosts(
     const sizes = spreads.map((run, index) => ({ width: sides[index] ?? NaN, height: sides[index] ?? NaN, run }));
     const timed = atThresholds.map((entry) => ({ ...entry, runs: entry.runs.slice(counts.warmUpRuns) }));
     const layers = layerCosts(network.graph, benchCase, timed);
-    const spiking = layers.filter(({ reads }) => reads === 'spikes').map(({ name }) => name);
+    const spiking = layers.filter(({ reads }) => reads === 'spikes');
+    const rates = timed.map(({ threshold, runs, last }, index) => ({
+      threshold,
+      firingRate: (last && meanRate(last)) ?? NaN,
+      run: rateSpreads[index] ?? spreadOf([]),
+      spikingLayers: addedUp(spiking.map(({ atThreshold }) => atThreshold[index]?.run ?? spreadOf([]))),
+      neurons: spreadOf(runs.map((run) => run.get(neuronsOnClock) ?? 0)),
+    }));
     return {
-      rates: timed.map(({ threshold, runs, last }, index) => ({
-        threshold,
-        firingRate: (last && meanRate(last)) ?? NaN,
-        run: rateSpreads[index] ?? spreadOf([]),
-        spikingLayers: spreadOf(runs.map((run) => spiking.reduce((sum, name) => sum + (run.get(name) ?? 0), 0))),
-        neurons: spreadOf(runs.map((run) => run.get(neuronsOnClock) ?? 0)),
-      })),
+      rates,
       steps,
       stepsFit: linearFit(steps.map(({ steps: x, run }) => ({ x, y: run.medianMs }))),
       sizes,
       sizesFit: linearFit(sizes.map(({ width, height, run }) => ({ x: (width * height) / 1e6, y: run.medianMs }))),
       layers,
+      spikingShareAtTenth: shareAt(0.1, rates),
     };
   } finally {
     network.release();
   }
+}
+
+/** What interrupts the process meets a layer of a run: the median of each layer is free of it, that of whole runs is not. */
+function addedUp(spreads: readonly Spread[]): Spread {
+  const sum = (of: (spread: Spread) => number): number => spreads.reduce((total, spread) => total + of(spread), 0);
+  return { medianMs: sum(({ medianMs }) => medianMs), minMs: sum(({ minMs }) => minMs), maxMs: sum(({ maxMs }) => maxMs), runs: spreads[0]?.runs ?? 0 };
+}
+
+/**
+ * Time of the spiking layers at a share of the first firing rate, as a share of the first time: linear between the two measured rates around
+ * it. NaN where none is as low.
+ * @param rates falling
+ */
+export function shareAt(share: number, rates: readonly Pick<RateCost, 'firingRate' | 'spikingLayers'>[]): number {
+  const rateOf = ({ firingRate }: Pick<RateCost, 'firingRate'>): number => firingRate / (rates[0]?.firingRate ?? NaN);
+  const next = rates.findIndex((entry) => rateOf(entry) <= share);
+  const [above, below] = [rates[next - 1], rates[next]];
+  if (!above || !below) return NaN;
+  const weight = (rateOf(above) - share) / (rateOf(above) - rateOf(below));
+  const ms = above.spikingLayers.medianMs * (1 - weight) + below.spikingLayers.medianMs * weight;
+  return ms / (rates[0]?.spikingLayers.medianMs ?? NaN);
 }
 
 type LayerTimes = ReadonlyMap<string, number>;
