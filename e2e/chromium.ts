@@ -6,6 +6,19 @@ import { fileURLToPath } from 'node:url';
 import { chromium } from '@playwright/test';
 import { AppError } from '../src/base/errors';
 
+/** How Chromium is started everywhere: without a screen, with WebGPU emulated in software, slow and right. */
+export const chromiumArguments = [
+  '--headless=new',
+  '--no-sandbox',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--enable-unsafe-webgpu',
+  '--use-webgpu-adapter=swiftshader',
+];
+
 const commandNames = ['chromium', 'chromium-browser', 'google-chrome'];
 
 /**

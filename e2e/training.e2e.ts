@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Page } from '@playwright/test';
-import { build } from 'vite';
+import { openWithModule } from './bundle';
 import { isPresent, sharedGoldenFolder } from './golden';
 import { expect, test } from './support';
 import type { TrainingPage } from './trainingPage';
@@ -10,36 +9,9 @@ import type { TrainingPage } from './trainingPage';
 
 type WithTraining = Window & { trainingPage: TrainingPage };
 
-/** The files of the bundle by name, built once. */
-let bundle: Promise<Map<string, string>> | undefined;
-
-async function bundled(): Promise<Map<string, string>> {
-  const built = await build({
-    configFile: false,
-    publicDir: false,
-    logLevel: 'error',
-    build: { write: false, target: 'es2022', lib: { entry: resolve(import.meta.dirname, 'trainingPage.ts'), formats: ['es'], fileName: 'entry' } },
-  });
-  const [first] = Array.isArray(built) ? built : [built];
-  if (!first || !('output' in first)) throw new Error('The page for training was not built.');
-  return new Map(first.output.flatMap((file) => (file.type === 'chunk' ? [[file.fileName, file.code]] : [])));
-}
-
-async function openTrainingPage(page: Page): Promise<void> {
-  bundle ??= bundled();
-  const files = await bundle;
-  await page.route('/training-test/**', async (route) => {
-    const code = files.get(new URL(route.request().url()).pathname.replace('/training-test/', ''));
-    await route.fulfill(code === undefined ? { status: 404 } : { contentType: 'text/javascript', body: code });
-  });
-  // A page of the site, for its content security policy.
-  await page.goto('/');
-  await page.addScriptTag({ type: 'module', url: '/training-test/entry.js' });
-}
-
 test('every training operation on WebGPU is the reference’s, and no tensor is left', async ({ page }) => {
   test.setTimeout(300_000);
-  await openTrainingPage(page);
+  await openWithModule(page, 'trainingPage.ts');
   const { differences, tensorsLeft } = await page.evaluate(() => (window as unknown as WithTraining).trainingPage.questions());
   expect(differences.length).toBeGreaterThan(30);
   expect(differences.filter(([, difference]) => !(difference < 1e-5))).toEqual([]);
@@ -48,7 +20,7 @@ test('every training operation on WebGPU is the reference’s, and no tensor is 
 
 test('the gradient of weights on WebGPU is the same each time, to the last bit', async ({ page }) => {
   test.setTimeout(300_000);
-  await openTrainingPage(page);
+  await openWithModule(page, 'trainingPage.ts');
   const [first, second] = await page.evaluate(() => (window as unknown as WithTraining).trainingPage.repeated());
   expect(first.length).toBe(40 * 36);
   expect(second).toEqual(first);
@@ -60,7 +32,7 @@ const folder = resolve(sharedGoldenFolder, name);
 test(`${name} on WebGPU: loss, logits, statistics and every gradient`, async ({ page }) => {
   test.skip(!isPresent(folder, name), `${folder} does not exist.`);
   test.setTimeout(300_000);
-  await openTrainingPage(page);
+  await openWithModule(page, 'trainingPage.ts');
   const { compared, label, tensorsLeft } = await page.evaluate(
     ([description, encoded]) => {
       const recorded = new Blob([Uint8Array.from(atob(encoded), (letter) => letter.charCodeAt(0))]);

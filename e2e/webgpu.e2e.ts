@@ -3,8 +3,10 @@ import { resolve } from 'node:path';
 import type { Page } from '@playwright/test';
 import { quietTask } from '../src/base/progress';
 import { goldenCases } from './golden';
+import { openWithModule } from './bundle';
 import { openExpected, openPage, readBoxes } from './page';
 import { expect, test } from './support';
+import type { WebgpuPage } from './webgpuPage';
 
 /** WebGPU on SwiftShader, a GPU emulated in software: slow, and exact enough to count every spike. */
 
@@ -66,10 +68,9 @@ async function ask<T>(page: Page, kind: string, payload: object, files: Record<s
 
 const base64 = (path: string): string => readFileSync(path).toString('base64');
 
-for (const { name, folder, steps, height, width } of goldenCases().filter(
-  (golden) => golden.height === 64 && golden.width === 64 && !golden.name.startsWith('steps-') && !golden.half,
-)) {
-  test(`every spike of ${name} on WebGPU`, async ({ page }) => {
+// The engine around the operations; all cases are below.
+for (const { name, folder, steps, height, width } of goldenCases().filter((golden) => golden.name === 'res10-ee-64')) {
+  test(`every spike of ${name} as the engine traces it on WebGPU`, async ({ page }) => {
     test.setTimeout(300_000);
     await openPage(page);
     await startEngine(page);
@@ -116,6 +117,75 @@ for (const { name, folder, steps, height, width } of goldenCases().filter(
   });
 }
 
+type WithWebgpu = Window & { webgpuPage: WebgpuPage };
+
+test('every operation on WebGPU is the reference’s, with every kernel', async ({ page }) => {
+  test.setTimeout(300_000);
+  await openWithModule(page, 'webgpuPage.ts');
+  const names = await page.evaluate(() => (window as unknown as WithWebgpu).webgpuPage.caseNames());
+  expect(names.length).toBeGreaterThan(8);
+  for (const name of names) {
+    await test.step(name, () => page.evaluate((asked) => (window as unknown as WithWebgpu).webgpuPage.check(asked), name));
+  }
+  const [first, last] = await page.evaluate(() => (window as unknown as WithWebgpu).webgpuPage.memory());
+  expect(last).toEqual(first);
+});
+
+async function routeGolden(page: Page, folder: string): Promise<[checkpoint: string, expected: string]> {
+  await page.route('/golden/*', (route) => route.fulfill({ path: resolve(folder, new URL(route.request().url()).pathname.replace('/golden/', '')) }));
+  return ['/golden/checkpoint.pt', '/golden/expected.safetensors'];
+}
+
+const smallCases = goldenCases().filter(({ height, width, half }) => height * width <= 96 * 160 && !half);
+
+for (const { name, folder, ...size } of smallCases) {
+  test(`every kernel on ${name}, neurons by themselves and fused`, async ({ page }) => {
+    test.setTimeout(300_000);
+    await openWithModule(page, 'webgpuPage.ts');
+    const answer = await page.evaluate(
+      ([[checkpoint, expected], { steps, height, width }]) =>
+        (window as unknown as WithWebgpu).webgpuPage.golden(checkpoint, expected, { steps, height, width }),
+      [await routeGolden(page, folder), size] as const,
+    );
+    expect(answer.flips.length).toBeGreaterThan(0);
+    expect(answer.flips.filter((count) => count !== 0)).toEqual([]);
+    expect(answer.countDifferences.length).toBeGreaterThan(0);
+    expect(answer.countDifferences.filter((count) => count !== 0)).toEqual([]);
+    expect(answer.largestMembraneDifference).toBeLessThan(1e-3);
+    expect(answer.largestLogitDifference).toBeLessThan(1e-3);
+  });
+}
+
+test('the device tells how long each layer took', async ({ page }) => {
+  test.setTimeout(300_000);
+  await openWithModule(page, 'webgpuPage.ts');
+  const golden = smallCases.find(({ name }) => name === 'res10-ee-64');
+  if (!golden) throw new Error('The golden case is missing.');
+  const [checkpoint, expected] = await routeGolden(page, golden.folder);
+  const { convolutions, heard } = await page.evaluate(
+    ([weights, recorded, { steps, height, width }]) => (window as unknown as WithWebgpu).webgpuPage.layerTimes(weights, recorded, { steps, height, width }),
+    [checkpoint, expected, golden] as const,
+  );
+  expect(convolutions.length).toBeGreaterThan(10);
+  expect(heard.map(([name]) => name)).toEqual(expect.arrayContaining(convolutions));
+  for (const [name, durationMs] of heard) expect(durationMs, name).toBeGreaterThanOrEqual(0);
+});
+
+test('half precision, emulated, moves a few spikes and changes little', async ({ page }) => {
+  test.setTimeout(300_000);
+  const golden = smallCases.find(({ name }) => name === 'res10-ee-64');
+  if (!golden) throw new Error('The golden case is missing.');
+  await openWithModule(page, 'webgpuPage.ts');
+  const { logits, rates } = await page.evaluate(
+    ([[checkpoint, expected], { steps, height, width }]) =>
+      (window as unknown as WithWebgpu).webgpuPage.halfPrecision(checkpoint, expected, { steps, height, width }),
+    [await routeGolden(page, golden.folder), golden] as const,
+  );
+  // A single spike that flips shows in the logits, and is one of many in the rates.
+  expect(logits).toBeGreaterThan(0);
+  expect(rates).toBeLessThan(0.03);
+});
+
 test('frame after frame, WebGPU keeps no tensor and no memory', async ({ page }) => {
   test.setTimeout(300_000);
   const [golden] = goldenCases().filter(({ name }) => name === 'resnet34-cat-64');
@@ -139,6 +209,8 @@ test('frame after frame, WebGPU keeps no tensor and no memory', async ({ page })
   };
   const first = await frame(0);
   for (let index = 1; index < 10; index++) expect(await frame(index)).toEqual(first);
+  const choices = await page.evaluate(async () => (await (await caches.open('kernel choices')).keys()).length);
+  expect(choices, 'kernels chosen and remembered').toBeGreaterThan(0);
 });
 
 test('the choice of backend is shown with its reason, and can be changed', async ({ page }) => {

@@ -31,7 +31,7 @@ export class MessageHandler {
 
   constructor(
     private readonly surroundings: Surroundings,
-    private readonly programs: Pick<BackendOptions, 'wasmPaths' | 'eventKernels'> & { threads?: (count: number) => EventThreads | undefined },
+    private readonly programs: Pick<BackendOptions, 'wasmPaths' | 'eventKernels' | 'kernelChoices'> & { threads?: (count: number) => EventThreads | undefined },
     private readonly post: Post,
     private readonly open: (options: BackendOptions) => Promise<Backend> = openBackend,
   ) {}

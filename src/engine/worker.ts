@@ -1,5 +1,6 @@
 import { fetchKernels, fetchTrainingKernels } from '../tensor/event/kernelsFile';
 import { wasmFiles } from '../tensor/wasmFiles';
+import { storedChoices } from '../tensor/webgpu/storedChoices';
 import { MessageHandler } from './messages';
 import { decodePicture, encodePicture, readModelFile } from './pageFiles';
 import { openOnnxRuntime } from './pageOnnxRuntime';
@@ -10,7 +11,7 @@ import { decodeVideo } from './video';
 
 const handler = new MessageHandler(
   { readModelFile, decodePicture, encodePicture, decodeVideo, openOnnxRuntime, trainingKernels: fetchTrainingKernels },
-  { wasmPaths: wasmFiles, eventKernels: fetchKernels, threads: pageThreads },
+  { wasmPaths: wasmFiles, eventKernels: fetchKernels, threads: pageThreads, kernelChoices: storedChoices },
   (message, transfer) => self.postMessage(message, { transfer }),
 );
 

@@ -187,7 +187,7 @@ class Execution {
         lastYield = performance.now();
       }
     }
-    return this.collect();
+    return this.collect(task);
   }
 
   /** Frees whatever is alive, after a run as after a failure. */
@@ -295,7 +295,7 @@ class Execution {
   }
 
   /** The detection convolutions and the one read-back of everything that somebody asked for. */
-  private async collect(): Promise<NetworkRun> {
+  private async collect(task: Task): Promise<NetworkRun> {
     const { operations, graph, steps } = this;
     const logits: Signal[] = [];
     for (const { node } of graph.scales) {
@@ -313,7 +313,7 @@ class Execution {
         ...logits,
         ...Array.from(this.counts.values(), ({ spikes }) => spikes),
         ...this.recordings.flatMap(({ membrane, emitted }) => [membrane, emitted]),
-      ]);
+      ], task);
       const take = (): Float32Array => arrays.shift() ?? new Float32Array();
       const scales = logits.map(({ shape }) => splitSteps(take(), shape, this.settings.logitsPerStep));
       const rates = new Map(

@@ -3,10 +3,10 @@ import { AppError } from '../base/errors';
 import { shareKernels, startKernels, type KernelSource } from './event/kernels';
 import { EventOperations } from './event/operations';
 import { alone, startTeam, type StartHelper, type Team } from './event/team';
-import type { Operations } from './operations';
+import type { LayerClock, Operations } from './operations';
 import { ReferenceOperations } from './reference';
-import { TfjsOperations } from './tfjs/operations';
-import { startTfjs, tfjsMemory, type TfjsBackend } from './tfjs/start';
+import type { TfjsBackend } from './tfjs/start';
+import type { ChoiceStorage } from './webgpu/kernelChooser';
 
 /** What a person asks for; `auto` is WebGPU on a real GPU, else the CPU. */
 export type BackendPreference = 'auto' | BackendName;
@@ -34,6 +34,8 @@ export interface BackendOptions {
   wasmPaths: Readonly<Record<string, string>> | undefined;
   /** The compiled kernels of the event-driven engine; without them it cannot be had. */
   eventKernels?: KernelSource;
+  /** Where the choice of WebGPU kernels is kept between visits. */
+  kernelChoices?: ChoiceStorage;
   /** What more than one thread takes; without it, the event-driven engine runs on one. */
   eventThreads?: EventThreads;
   /** Backends that failed since the page was opened and are passed over by `auto`. */
@@ -57,10 +59,16 @@ const never = new Promise<string>(() => undefined);
  * Opens the one backend of this worker or process: tfjs has one active backend, so another choice takes a new worker.
  * @throws AppError `backend/unavailable` when the backend that was asked for by name is not to be had
  */
-export async function openBackend({ preference, avoid, wasmPaths, eventKernels, eventThreads }: BackendOptions): Promise<Backend> {
+export async function openBackend({ preference, avoid, wasmPaths, eventKernels, eventThreads, kernelChoices }: BackendOptions): Promise<Backend> {
   return chooseBackend<Operations>(preference, avoid, async (name, refuseSoftware) => {
     if (name === 'reference') return openReference(new ReferenceOperations());
     if (name === 'event') return openEvent(eventKernels && (async () => new EventOperations(await startTeamOrAlone(eventKernels, eventThreads))));
+    // What most visitors never need is fetched by those who do.
+    if (name === 'webgpu' || name === 'webgpu-half') {
+      const { openWebgpu } = await import('./webgpu/open');
+      return openWebgpu({ refuseSoftware, precision: name === 'webgpu' ? 'single' : 'half', choices: kernelChoices });
+    }
+    const [{ startTfjs, tfjsMemory }, { TfjsOperations }] = await Promise.all([import('./tfjs/start'), import('./tfjs/operations')]);
     const started = await startTfjs(name, { wasmPaths, refuseSoftware });
     return typeof started === 'string' ? started : { ...started, operations: new TfjsOperations(name), memory: tfjsMemory };
   });
@@ -83,12 +91,27 @@ export async function startTeamOrAlone(kernels: KernelSource, wanted: EventThrea
  * program is measured against. @throws AppError `backend/unavailable`
  */
 export async function openStockTfjs(name: TfjsBackend, wasmPaths: BackendOptions['wasmPaths']): Promise<Operations> {
-  await openBackend({ preference: name, wasmPaths, avoid: [] });
-  return new TfjsOperations(name, 'stock');
+  const [{ startTfjs }, { TfjsOperations }] = await Promise.all([import('./tfjs/start'), import('./tfjs/operations')]);
+  const started = await startTfjs(name, { wasmPaths, refuseSoftware: false });
+  if (typeof started !== 'string') return new TfjsOperations(name, 'stock');
+  throw new AppError('backend/unavailable', `tfjs cannot run on ${backendTitles[name]} here: ${started}.`, 'Compare with another engine.');
+}
+
+/**
+ * WebGPU on a device of its own, whatever the adapter is: to measure it.
+ * @param clock hears how long each layer took in a run, where the device has timestamps; what is fused counts as the layer it is fused with
+ * @throws AppError `backend/unavailable`
+ */
+export async function openClockedWebgpu(clock?: LayerClock): Promise<Operations> {
+  const { openWebgpu } = await import('./webgpu/open');
+  const opened = await openWebgpu({ refuseSoftware: false, precision: 'single', clock });
+  if (typeof opened !== 'string') return opened.operations;
+  throw new AppError('backend/unavailable', `WebGPU cannot be used here: ${opened}.`, 'Measure another backend.');
 }
 
 export const backendTitles: Record<BackendName, string> = {
   webgpu: 'WebGPU',
+  'webgpu-half': 'WebGPU (16-bit)',
   event: 'CPU (event-driven)',
   wasm: 'CPU (tfjs)',
   webgl: 'WebGL',

@@ -1,5 +1,6 @@
 import type { BackendName } from '../base/backendName';
 import type { ResetMode } from '../base/neuron';
+import type { Task } from '../base/progress';
 
 /**
  * The dozen operations that EMS-YOLO is written in. The network knows only this interface; each implementation keeps
@@ -154,8 +155,11 @@ export interface Operations {
   /** Spikes at each step over the whole layer: `[steps, 1, 1, 1]`. Exact below 2^24 neurons. */
   countSpikes(input: Spikes): Signal;
 
-  /** Brings values back to plain arrays; an implementation reads all of them in one go where that is cheaper. */
-  read(values: readonly (Signal | Spikes)[]): Promise<Float32Array[]>;
+  /**
+   * Brings values back to plain arrays; an implementation reads all of them in one go where that is cheaper.
+   * @param task hears of what an implementation does only now, such as compiling
+   */
+  read(values: readonly (Signal | Spikes)[], task?: Task): Promise<Float32Array[]>;
   release(value: Signal | Spikes | Convolution): void;
 }
 

@@ -30,7 +30,8 @@ export async function openTraining(
   return chooseBackend<TrainingOperations>(preference, avoid, async (name, refuseSoftware) => {
     if (name === 'reference') return openReference(new ReferenceTraining());
     if (name === 'event') return openEvent(async () => new EventTraining(await startTrainingKernels(await kernels())));
-    const started = await startTfjs(name, { wasmPaths, refuseSoftware });
-    return typeof started === 'string' ? started : { ...started, operations: new TfjsTraining(name), memory: tfjsMemory };
+    // Gradients take 32 bits.
+    const started = await startTfjs(name === 'webgpu-half' ? 'webgpu' : name, { wasmPaths, refuseSoftware });
+    return typeof started === 'string' ? started : { ...started, operations: new TfjsTraining(name === 'webgpu-half' ? 'webgpu' : name), memory: tfjsMemory };
   });
 }

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 
 /**
- * The integrate-and-fire neuron with reset by subtraction as a tfjs kernel, `IntegrateAndFire`, in the same three ways as
- * the LIF neuron (neuronKernel.ts). A tfjs program has one output, so that it runs once for the spikes and once for what
+ * The integrate-and-fire neuron with reset by subtraction as a tfjs kernel, `IntegrateAndFire`: on WASM one loop over the heap, on WebGL
+ * and WebGPU composed of tfjs operations. A tfjs program has one output, so that it runs once for the spikes and once for what
  * is left in the membranes.
  */
 

@@ -7,7 +7,6 @@ import {
   integrateAndFireKernel,
   type IntegrateAndFireAttributes,
 } from './integrateKernel';
-import { IntegrateAndFireProgram } from './integrateProgram';
 import { LifProgram } from './lifProgram';
 import {
   attributesOf,
@@ -64,27 +63,7 @@ export function registerOnWebgpu(): void {
       );
     },
   });
-  tf.registerKernel({
-    kernelName: integrateAndFireKernel,
-    backendName: 'webgpu',
-    kernelFunc: ({ inputs, attrs, backend }) => {
-      const [input, before, thresholds] = [inputOf(inputs), inputOf(inputs, 'before'), inputOf(inputs, 'thresholds')];
-      const attributes = integrateAttributesOf(attrs);
-      const neurons = tf.util.sizeFromShape(before.shape);
-      return (backend as WebGPUBackend).runWebGPUProgram(
-        new IntegrateAndFireProgram(integrateOutputShape(before, attributes), neurons, attributes.emission),
-        [input, before, thresholds],
-        'float32',
-        [
-          { type: 'int32', data: [neurons] },
-          { type: 'int32', data: [input.shape[0] === 1 ? 0 : neurons] },
-          { type: 'int32', data: [attributes.steps] },
-          { type: 'int32', data: [thresholds.shape[0] ?? 1] },
-          { type: 'int32', data: [attributes.maximumSpikes] },
-        ],
-      );
-    },
-  });
+  registerComposedIntegrate('webgpu');
 }
 
 export function registerOnWasm(): void {
@@ -137,9 +116,14 @@ export function registerOnWebgl(): void {
       return composedLeakyIntegrate(input, attributesOf(attrs));
     },
   });
+  registerComposedIntegrate('webgl');
+}
+
+/** Of tfjs's own operations. */
+function registerComposedIntegrate(backendName: string): void {
   tf.registerKernel({
     kernelName: integrateAndFireKernel,
-    backendName: 'webgl',
+    backendName,
     kernelFunc: ({ inputs, attrs }) => {
       const tensor = (name: string): tf.Tensor => {
         const { dataId, shape, dtype } = inputOf(inputs, name);

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { BackendName } from '../../base/backendName';
 import { registerOnWasm, registerOnWebgl, registerOnWebgpu } from './registerNeuronKernel';
 
-export type TfjsBackend = Exclude<BackendName, 'reference' | 'event'>;
+export type TfjsBackend = Exclude<BackendName, 'reference' | 'event' | 'webgpu-half'>;
 
 /** A backend of tfjs that runs. */
 export interface StartedTfjs {

@@ -1,0 +1,257 @@
+import { read, real, repeated, whole, workgroupThreads, write, type Extension, type Program, type UniformField } from './program';
+
+/**
+ * Convolutions. Values lie as vectors of 4 channels, `[steps, height, width, vectors]`; weights as
+ * `[kernel row, kernel column, input channel, output vector]`, `inputRows` input channels (rounded up to a multiple of 4); spikes packed 32 to a word,
+ * `[steps, height, width, words]`.
+ */
+
+const geometryUniforms: UniformField[] = whole(
+  'inputHeight', 'inputWidth', 'outputHeight', 'outputWidth', 'pixels', 'kernel', 'stride', 'padding', 'inputSize', 'inputRows', 'outputVectors',
+);
+
+/**
+ * `half`: weights of 16 bits, and sums of the weights of a word, of at most 32 spikes, too; everything else is `single`, as are real-valued
+ * inputs and their sums. `emulated half` rounds to the same numbers where a device has only 32 bits, to see what they do to the boxes.
+ */
+export type Precision = 'single' | 'half' | 'emulated half';
+
+/** How a device runs the programs. */
+export interface Execution {
+  precision: Precision;
+  /** Threads of a subgroup at least, where they lie in the order of a workgroup's; 1 where there are none. */
+  subgroupThreads: number;
+}
+
+const weightsOf = (precision: Precision) => read('weights', precision === 'half' ? 'vec4h' : 'vec4f');
+const halfExtension = (precision: Precision): Extension[] => (precision === 'half' ? ['f16'] : []);
+
+/** Pixels and vectors of output channels that one thread computes. */
+export interface DenseTile {
+  pixels: 1 | 2 | 4;
+  vectors: 1 | 2 | 4;
+}
+
+/**
+ * Real-valued inputs. Threads next to each other own output channels next to each other, so that weights are read in one piece and
+ * inputs are the same for several. Cost per input vector, pixel and output vector: 4 multiply-adds of vectors, a quarter of the
+ * reads of weights for each further pixel.
+ *
+ * `pixels` counts them over all steps, `inputSize` the input's vectors.
+ */
+export function denseProgram({ pixels, vectors }: DenseTile, precision: Precision): Program {
+  const sums = (pixel: number, vector: number): string => `sum${pixel}_${vector}`;
+  return {
+    key: `dense convolution, ${pixels} pixels of ${vectors} vectors, ${precision}`,
+    extensions: halfExtension(precision),
+    storage: [read('source'), weightsOf(precision), read('bias'), write('output')],
+    uniforms: geometryUniforms,
+    declarations: '',
+    body: `
+  let lanes = (uniforms.outputVectors + ${vectors - 1}) / ${vectors};
+  let vector = (id % lanes) * ${vectors};
+  let first = (id / lanes) * ${pixels};
+  if (first >= uniforms.pixels) { return; }
+  let perStep = uniforms.outputHeight * uniforms.outputWidth;
+  ${repeated(pixels, (pixel) => `
+  let place${pixel} = min(first + ${pixel}, uniforms.pixels - 1);
+  let step${pixel} = place${pixel} / perStep;
+  let top${pixel} = (place${pixel} % perStep) / uniforms.outputWidth * uniforms.stride - uniforms.padding;
+  let left${pixel} = place${pixel} % uniforms.outputWidth * uniforms.stride - uniforms.padding;
+  ${repeated(vectors, (v) => `var ${sums(pixel, v)} = bias[vector + ${v}];`)}`)}
+  for (var ky = 0; ky < uniforms.kernel; ky++) {
+    for (var kx = 0; kx < uniforms.kernel; kx++) {
+      ${repeated(pixels, (pixel) => `
+      let y${pixel} = top${pixel} + ky;
+      let x${pixel} = left${pixel} + kx;
+      let inside${pixel} = y${pixel} >= 0 && y${pixel} < uniforms.inputHeight && x${pixel} >= 0 && x${pixel} < uniforms.inputWidth;
+      let at${pixel} = ((step${pixel} * uniforms.inputHeight + y${pixel}) * uniforms.inputWidth + x${pixel}) * uniforms.inputSize;`)}
+      var row = (ky * uniforms.kernel + kx) * uniforms.inputRows * uniforms.outputVectors + vector;
+      for (var input = 0; input < uniforms.inputSize; input++) {
+        ${repeated(pixels, (pixel) => `let value${pixel} = select(vec4f(0.0), source[max(at${pixel}, 0) + input], inside${pixel});`)}
+        ${repeated(4, (channel) => `
+        ${repeated(vectors, (v) => `let weight${channel}_${v} = vec4f(weights[row + ${v}]);`)}
+        ${repeated(pixels, (pixel) => repeated(vectors, (v) => `${sums(pixel, v)} += value${pixel}[${channel}] * weight${channel}_${v};`))}
+        row += uniforms.outputVectors;`)}
+      }
+    }
+  }
+  ${repeated(pixels, (pixel) => repeated(vectors, (v) => `
+  if (first + ${pixel} < uniforms.pixels && vector + ${v} < uniforms.outputVectors) {
+    output[(first + ${pixel}) * uniforms.outputVectors + vector + ${v}] = ${sums(pixel, v)};
+  }`))}`,
+  };
+}
+
+/** What is done with the sums before they leave their registers. */
+export type Epilogue = 'store' | 'add' | 'fire' | 'fire softly';
+
+/** `each` visits every spike of every step; `together` every neuron that fires at all, once, and multiplies by what it does at each step. */
+export type SpikeWalk = 'each' | 'together';
+
+export interface SpikingTile {
+  walk: SpikeWalk;
+  vectors: 1 | 2 | 4;
+}
+
+/**
+ * Spikes, all steps of a pixel in one thread. Words without a spike at any step are skipped; what fires at every step is added once. Threads
+ * next to each other share a pixel, and so walk the same bits. Cost per neuron that fires and output vector: one read of weights, and an
+ * addition (`each`) or a multiply-add a step (`together`).
+ *
+ * `pixels` counts those of one step, `inputSize` the input's words. Neurons get as many threads a pixel as fill whole words.
+ */
+export function spikingProgram({ walk, vectors }: SpikingTile, steps: number, epilogue: Epilogue, { precision, subgroupThreads }: Execution): Program {
+  const perStep = (text: (step: number) => string, separator = '\n'): string => repeated(steps, text, separator);
+  const perVector = (text: (vector: number) => string): string => repeated(vectors, text, ' ');
+  // In half precision the sums of a word are gathered by themselves.
+  const word = precision === 'single' ? '' : 'word_';
+  const number = precision === 'half' ? 'vec4h' : 'vec4f';
+  const add = (sum: string, term: string): string =>
+    precision === 'emulated half' ? `${word}${sum} = quantizeToF16(${word}${sum} + ${term});` : `${word}${sum} += ${term};`;
+  const sums = [...(steps === 1 ? [] : ['common']), ...Array.from({ length: steps }, (_, t) => `sum${t}`)].flatMap((sum) =>
+    Array.from({ length: vectors }, (_, v) => `${sum}_${v}`),
+  );
+  const beginWord = precision === 'single' ? '' : sums.map((sum) => `var ${word}${sum} = ${number}(0.0);`).join(' ');
+  const endWord = precision === 'single' ? '' : sums.map((sum) => `${sum} += vec4f(${word}${sum});`).join(' ');
+  const visitAll = (bits: string, sum: string): string => `
+        left = ${bits};
+        while (left != 0u) {
+          let at = row + i32(firstTrailingBit(left)) * uniforms.outputVectors;
+          left &= left - 1u;
+          ${perVector((v) => add(`${sum}_${v}`, `weights[at + ${v}]`))}
+        }`;
+  const visitTogether = `
+        left = ever & ~always;
+        while (left != 0u) {
+          let bit = firstTrailingBit(left);
+          let at = row + i32(bit) * uniforms.outputVectors;
+          left &= left - 1u;
+          ${perVector((v) => `let weight${v} = weights[at + ${v}];`)}
+          ${perStep((t) => `{ let fired = ${precision === 'half' ? 'f16' : 'f32'}((word${t} >> bit) & 1u); ${perVector((v) => add(`sum${t}_${v}`, `fired * weight${v}`))} }`)}
+        }`;
+  const fires = epilogue === 'fire' || epilogue === 'fire softly';
+  const bySubgroup = subgroupThreads >= threadsOfWord(vectors);
+  return {
+    key: `spiking convolution, ${walk}, ${vectors} vectors, ${steps} steps, ${epilogue}, ${precision}`,
+    extensions: [...halfExtension(precision), ...(fires && bySubgroup ? (['subgroups'] as const) : [])],
+    storage: [
+      read('spikes', 'u32'),
+      weightsOf(precision),
+      read('bias'),
+      ...(epilogue === 'add' ? [read('addend')] : []),
+      write('output', fires ? 'u32' : 'vec4f'),
+    ],
+    uniforms: [...geometryUniforms, ...(epilogue === 'add' ? whole('addendStep') : []), ...(fires ? [...whole('channels'), ...real('decay', 'threshold')] : [])],
+    declarations: fires ? neuronDeclarations(steps, bySubgroup) : '',
+    body: `
+  let lanes = ${fires ? `(uniforms.outputVectors + 7) / 8 * ${8 / vectors}` : `(uniforms.outputVectors + ${vectors - 1}) / ${vectors}`};
+  let vector = (id % lanes) * ${vectors};
+  let pixel = id / lanes;
+  let exists = pixel < uniforms.pixels && vector < uniforms.outputVectors;
+  ${perVector((v) => `var common_${v} = vec4f(0.0);`)}
+  ${perStep((t) => perVector((v) => `var sum${t}_${v} = vec4f(0.0);`))}
+  if (exists) {
+    ${perVector((v) => `common_${v} = bias[vector + ${v}];`)}
+    let top = pixel / uniforms.outputWidth * uniforms.stride - uniforms.padding;
+    let left_ = pixel % uniforms.outputWidth * uniforms.stride - uniforms.padding;
+    let stepWords = uniforms.inputHeight * uniforms.inputWidth * uniforms.inputSize;
+    let lastY = min(uniforms.kernel, uniforms.inputHeight - top);
+    let lastX = min(uniforms.kernel, uniforms.inputWidth - left_);
+    for (var ky = max(0, -top); ky < lastY; ky++) {
+      for (var kx = max(0, -left_); kx < lastX; kx++) {
+        let place = ((top + ky) * uniforms.inputWidth + left_ + kx) * uniforms.inputSize;
+        for (var word = 0; word < uniforms.inputSize; word++) {
+          ${perStep((t) => `let word${t} = spikes[place + word + ${t} * stepWords];`)}
+          let ever = ${perStep((t) => `word${t}`, ' | ')};
+          if (ever == 0u) { continue; }
+          let row = ((ky * uniforms.kernel + kx) * uniforms.inputRows + word * 32) * uniforms.outputVectors + vector;
+          var left : u32;
+          ${beginWord}
+          let always = ${steps === 1 ? '0u' : perStep((t) => `word${t}`, ' & ')};
+          ${steps === 1 ? '' : visitAll('always', 'common')}
+          ${walk === 'together' ? visitTogether : perStep((t) => visitAll(`word${t} & ~always`, `sum${t}`))}
+          ${endWord}
+        }
+      }
+    }
+  }
+  ${fires ? neuronBody(steps, vectors, epilogue === 'fire softly', bySubgroup) : perStep((t) => perVector((v) => `
+  if (exists && vector + ${v} < uniforms.outputVectors) {
+    output[(${t} * uniforms.pixels + pixel) * uniforms.outputVectors + vector + ${v}] = (sum${t}_${v} + common_${v})${
+      epilogue === 'add' ? ` + addend[${t} * uniforms.addendStep + pixel * uniforms.outputVectors + vector + ${v}]` : ''
+    };
+  }`))}`,
+  };
+}
+
+/** Threads that a program needs. @param pixels as its uniform counts them */
+export function denseThreads({ pixels: tile, vectors }: DenseTile, pixels: number, outputVectors: number): number {
+  return Math.ceil(pixels / tile) * Math.ceil(outputVectors / vectors);
+}
+
+export function spikingThreads({ vectors }: SpikingTile, epilogue: Epilogue, pixels: number, outputVectors: number): number {
+  const lanes = epilogue === 'store' || epilogue === 'add' ? Math.ceil(outputVectors / vectors) : (Math.ceil(outputVectors / 8) * 8) / vectors;
+  return pixels * lanes;
+}
+
+/** A word's bits come from so many threads next to each other. */
+const threadsOfWord = (vectors: number): number => 8 / vectors;
+
+function neuronDeclarations(steps: number, bySubgroup: boolean): string {
+  return `
+${bySubgroup ? '' : `/** Bits of the threads of a workgroup, to be put together into words. */
+var<workgroup> bits : array<u32, ${steps * workgroupThreads}>;`}
+fn firedBits(fired : vec4<bool>) -> u32 {
+  return dot(select(vec4u(0u), vec4u(1u, 2u, 4u, 8u), fired), vec4u(1u));
+}`;
+}
+
+/** The LIF neuron over all steps on the sums of a thread; then one thread of each word puts the bits of all of its threads together. */
+function neuronBody(steps: number, vectors: number, soft: boolean, bySubgroup: boolean): string {
+  const threads = threadsOfWord(vectors);
+  const distances = [1, 2, 4].filter((distance) => distance < threads);
+  const gatherBySubgroup = repeated(
+    steps,
+    (t) => `${distances.map((distance) => `fired${t} |= subgroupShuffleXor(fired${t}, ${distance}u);`).join(' ')}
+  if (writes) { output[(${t} * uniforms.pixels + pixel) * words + (id % lanes) / ${threads}] = fired${t}; }`,
+  );
+  const gatherByWorkgroup = `
+  ${repeated(steps, (t) => `bits[${t * workgroupThreads}u + lane] = fired${t};`, ' ')}
+  workgroupBarrier();
+  if (writes) {
+    for (var step = 0; step < ${steps}; step++) {
+      var word = 0u;
+      for (var thread = 0u; thread < ${threads}u; thread++) { word |= bits[u32(step) * ${workgroupThreads}u + lane + thread]; }
+      output[(step * uniforms.pixels + pixel) * words + (id % lanes) / ${threads}] = word;
+    }
+  }`;
+  return `
+  ${repeated(steps, (t) => `var fired${t} = 0u;`, ' ')}
+  ${repeated(vectors, (v) => `
+  if (exists && vector + ${v} < uniforms.outputVectors) {
+    let channel = (vector + ${v}) * 4;
+    let existing = (1u << u32(clamp(uniforms.channels - channel, 0, 4))) - 1u;
+    let place = u32(channel % 32);
+    var left = vec4f(0.0);
+    ${repeated(steps, (t) => `{
+      let membrane = left + (sum${t}_${v} + common_${v});
+      let spike = membrane > vec4f(uniforms.threshold);
+      fired${t} |= (firedBits(spike) & existing) << place;
+      left = uniforms.decay * ${soft ? 'select(membrane, membrane - uniforms.threshold, spike)' : 'select(membrane, vec4f(0.0), spike)'};
+    }`)}
+  }`)}
+  let words = lanes / ${threads};
+  let writes = pixel < uniforms.pixels && (id % ${threads}) == 0;
+  ${bySubgroup ? gatherBySubgroup : gatherByWorkgroup}`;
+}
+
+/** Whether the threads of a subgroup lie in the order of a workgroup's: 1 for each thread where they do. */
+export const subgroupOrderProgram: Program = {
+  key: 'order of subgroups',
+  extensions: ['subgroups'],
+  storage: [write('output', 'u32')],
+  uniforms: whole('count'),
+  declarations: '',
+  body: 'output[id] = select(0u, 1u, subgroupLane == lane % subgroupSize);',
+};
