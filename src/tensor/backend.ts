@@ -2,7 +2,7 @@ import type { BackendName } from '../base/backendName';
 import { AppError } from '../base/errors';
 import { startKernels, type KernelSource } from './event/kernels';
 import { EventOperations } from './event/operations';
-import type { Operations } from './operations';
+import type { LayerClock, Operations } from './operations';
 import { ReferenceOperations } from './reference';
 import { TfjsOperations } from './tfjs/operations';
 import { startTfjs, tfjsMemory, type TfjsBackend } from './tfjs/start';
@@ -24,7 +24,15 @@ export interface Backend<Performed = Operations> {
   operations: Performed;
   /** Resolves with the driver's words when the device is gone; never for a CPU. */
   lost: Promise<string>;
-  memory(): { tensors: number; bytes: number };
+  memory(): BackendMemory;
+}
+
+export interface BackendMemory {
+  tensors: number;
+  bytes: number;
+  /** The most that was ever in use, and how far it reaches into the memory; not every backend tells. */
+  peakBytes?: number;
+  heapBytes?: number;
 }
 
 export interface BackendOptions {
@@ -33,6 +41,8 @@ export interface BackendOptions {
   wasmPaths: Readonly<Record<string, string>> | undefined;
   /** The compiled kernels of the event-driven engine; without them it cannot be had. */
   eventKernels?: KernelSource;
+  /** Hears how long each layer took, from backends that can tell. */
+  clock?: LayerClock;
   /** Backends that failed since the page was opened and are passed over by `auto`. */
   avoid: readonly BackendName[];
 }
@@ -46,10 +56,10 @@ const never = new Promise<string>(() => undefined);
  * Opens the one backend of this worker or process: tfjs has one active backend, so another choice takes a new worker.
  * @throws AppError `backend/unavailable` when the backend that was asked for by name is not to be had
  */
-export async function openBackend({ preference, avoid, wasmPaths, eventKernels }: BackendOptions): Promise<Backend> {
+export async function openBackend({ preference, avoid, wasmPaths, eventKernels, clock }: BackendOptions): Promise<Backend> {
   return chooseBackend<Operations>(preference, avoid, async (name, refuseSoftware) => {
     if (name === 'reference') return openReference(new ReferenceOperations());
-    if (name === 'event') return openEvent(eventKernels && (async () => new EventOperations(await startKernels(eventKernels))));
+    if (name === 'event') return openEvent(eventKernels && (async () => new EventOperations(await startKernels(eventKernels), clock)));
     const started = await startTfjs(name, { wasmPaths, refuseSoftware });
     return typeof started === 'string' ? started : { ...started, operations: new TfjsOperations(name), memory: tfjsMemory };
   });

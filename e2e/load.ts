@@ -1,0 +1,79 @@
+/**
+ * `npm run load [-- --runs 5]`: how long the built site takes from a cold start (a new browser profile each time, the site on this machine) to
+ * its first paint, to the precomputed boxes of the built-in example, and to the boxes that the SNN on the CPU engine itself has found. Medians.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { chromium } from '@playwright/test';
+import { preview } from 'vite';
+import { buildSite, projectFolder, siteIsFresh } from '../src/cli/site';
+import { findChromium } from './chromium';
+
+const measures = { firstPaint: 'first paint', exampleBoxes: 'boxes of the example, precomputed', ownBoxes: 'boxes of the CPU engine', again: 'the same on a second visit' } as const;
+type Measures = Record<keyof typeof measures, number>;
+
+const { values: options } = parseArgs({ options: { runs: { type: 'string', default: '5' } } });
+const runs = Number(options.runs);
+if (!Number.isInteger(runs) || runs < 1) throw new RangeError(`--runs is ${options.runs}, not a whole number from 1.`);
+
+if (!(await siteIsFresh())) await buildSite();
+const server = await preview({ root: projectFolder, configFile: join(projectFolder, 'vite.config.ts'), preview: { port: 4192 }, logLevel: 'error' });
+try {
+  const address = server.resolvedUrls?.local[0] ?? '';
+  const executablePath = findChromium();
+  const all: Measures[] = [];
+  for (let run = 0; run < runs; run++) all.push(await coldStart(executablePath, address));
+  console.log(`Milliseconds from the request of the page, median of ${runs} cold starts (least to most):`);
+  for (const [key, title] of Object.entries(measures)) {
+    const times = all.map((each) => each[key as keyof Measures]).sort((a, b) => a - b);
+    const [least = NaN, median = NaN, most = NaN] = [times[0], times[times.length >> 1], times.at(-1)];
+    console.log(`${title.padEnd(36)} ${median.toFixed(0).padStart(6)}  (${least.toFixed(0)} to ${most.toFixed(0)})`);
+  }
+} finally {
+  await server.close();
+}
+
+/** A browser that has never seen the site: no cache, no service worker, no compiled code. */
+async function coldStart(executablePath: string, address: string): Promise<Measures> {
+  const profile = mkdtempSync(join(tmpdir(), 'ems-yolo-load-'));
+  const browser = await chromium.launchPersistentContext(profile, {
+    executablePath,
+    viewport: { width: 1280, height: 800 },
+    args: ['--headless=new', '--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+  });
+  try {
+    const page = await browser.newPage();
+    await page.addInitScript(() => {
+      const seen: { exampleBoxes?: number; ownBoxes?: number } = {};
+      (window as unknown as { seen: typeof seen }).seen = seen;
+      const look = (): void => {
+        const text = document.querySelector('[data-testid="pane-snn"]')?.closest('section')?.textContent ?? '';
+        if (/\d+ boxes/.test(text)) {
+          seen.exampleBoxes ??= performance.now();
+          if (!text.includes('precomputed')) seen.ownBoxes ??= performance.now();
+        }
+        if (seen.ownBoxes === undefined) requestAnimationFrame(look);
+      };
+      requestAnimationFrame(look);
+    });
+    const visit = async (): Promise<Omit<Measures, 'again'>> => {
+      await page.goto(address);
+      await page.waitForFunction(() => (window as unknown as { seen: { ownBoxes?: number } }).seen.ownBoxes !== undefined, undefined, { polling: 200 });
+      return page.evaluate(() => {
+        const { exampleBoxes = NaN, ownBoxes = NaN } = (window as unknown as { seen: { exampleBoxes?: number; ownBoxes?: number } }).seen;
+        return { firstPaint: performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? NaN, exampleBoxes, ownBoxes };
+      });
+    };
+    const first = await visit();
+    // The service worker stores the site once the first visit has gone quiet.
+    await page.evaluate(async () => {
+      await navigator.serviceWorker.ready;
+    });
+    return { ...first, again: (await visit()).ownBoxes };
+  } finally {
+    await browser.close();
+    rmSync(profile, { recursive: true, force: true });
+  }
+}
