@@ -116,7 +116,7 @@ function jsonOf(result: DetectionResult): unknown {
     steps: result.steps,
     width: result.picture.width,
     height: result.picture.height,
-    detections: finalDetections(result),
+    detections: finalDetections(result).map(({ box, score, class: label, name }) => ({ box, score, class: label, name })),
     firingRates: result.firingRates
       .filter((perStep) => perStep !== null)
       .map((perStep) => perStep.reduce((sum, rate) => sum + rate, 0) / perStep.length),

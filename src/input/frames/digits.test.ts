@@ -69,7 +69,7 @@ describe('scenes of handwritten digits', () => {
     const boxes = scenes.flatMap((scene) => scene.boxes);
     expect(new Set(boxes.map((box) => box.class)).size).toBe(10);
     const longest = boxes.map(({ box: [x1, y1, x2, y2] }) => Math.max(x2 - x1, y2 - y1));
-    expect(Math.min(...longest)).toBeLessThan(18);
+    expect(Math.min(...longest)).toBeLessThan(28);
     expect(Math.max(...longest)).toBeGreaterThan(80);
   });
 

@@ -29,7 +29,7 @@ export interface DigitSceneSettings {
 export const defaultDigitScene: DigitSceneSettings = { size: 160, digits: { fewest: 1, most: 8 } };
 
 /** Longest side of the smallest digits, in pixels. */
-const smallestDigit = 14;
+const smallestDigit = 24;
 /** The largest digits' longest side: this share of the picture where there is one; with n digits, over the root of n. */
 const largestShare = 0.82;
 /** Larger digits, in pixels, are always written with a pen: enlarged further, the original's pixels would show as bumps. */
