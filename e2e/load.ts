@@ -44,8 +44,7 @@ async function coldStart(executablePath: string, address: string): Promise<Measu
     args: ['--headless=new', '--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
   });
   try {
-    const page = await browser.newPage();
-    await page.addInitScript(() => {
+    await browser.addInitScript(() => {
       const seen: { exampleBoxes?: number; ownBoxes?: number } = {};
       (window as unknown as { seen: typeof seen }).seen = seen;
       const look = (): void => {
@@ -59,18 +58,19 @@ async function coldStart(executablePath: string, address: string): Promise<Measu
       requestAnimationFrame(look);
     });
     const visit = async (): Promise<Omit<Measures, 'again'>> => {
+      const page = await browser.newPage();
       await page.goto(address);
-      await page.waitForFunction(() => (window as unknown as { seen: { ownBoxes?: number } }).seen.ownBoxes !== undefined, undefined, { polling: 200 });
-      return page.evaluate(() => {
+      await page.waitForFunction(() => (window as unknown as { seen: { ownBoxes?: number } }).seen.ownBoxes !== undefined, undefined, { polling: 200, timeout: 120_000 });
+      const measured = await page.evaluate(async () => {
         const { exampleBoxes = NaN, ownBoxes = NaN } = (window as unknown as { seen: { exampleBoxes?: number; ownBoxes?: number } }).seen;
+        // It stores the site once the first boxes are there.
+        await navigator.serviceWorker.ready;
         return { firstPaint: performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? NaN, exampleBoxes, ownBoxes };
       });
+      await page.close();
+      return measured;
     };
     const first = await visit();
-    // The service worker stores the site once the first visit has gone quiet.
-    await page.evaluate(async () => {
-      await navigator.serviceWorker.ready;
-    });
     return { ...first, again: (await visit()).ownBoxes };
   } finally {
     await browser.close();

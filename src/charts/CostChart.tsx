@@ -37,6 +37,7 @@ export interface CostChartProps {
 
 const height = 210;
 const margin = { top: 10, right: 14, bottom: 34, left: 52 };
+const shownAboveMedian = 1.6;
 
 /** Milliseconds against something, as points with their spread. Arrow keys walk along the points. */
 export function CostChart({ title, xName, formatX, series, marked, theme }: CostChartProps) {
@@ -45,9 +46,13 @@ export function CostChart({ title, xName, formatX, series, marked, theme }: Cost
   const [cursor, setCursor] = useState<number>();
   const places = useMemo(() => [...new Set(series.flatMap(({ points }) => points.map(({ x }) => x)))].sort((a, b) => a - b), [series]);
   const across = useMemo(() => scaleLinear([0, max(places) ?? 1], [margin.left, Math.max(width - margin.right, margin.left + 1)]).nice(), [places, width]);
-  const up = useMemo(() => scaleLinear([0, max(series, ({ points }) => max(points, ({ most }) => most)) ?? 1], [height - margin.bottom, margin.top]).nice(4), [series]);
+  const up = useMemo(() => {
+    const [median = 1, most = 1] = [max(series, ({ points }) => max(points, (point) => point.median)), max(series, ({ points }) => max(points, (point) => point.most))];
+    // One run that was disturbed would press all the others flat: what is far above goes out of the picture.
+    return scaleLinear([0, Math.min(most, median * shownAboveMedian)], [height - margin.bottom, margin.top]).nice(4).clamp(true);
+  }, [series]);
   const acrossAxis = useMemo(() => axisBottom(across).ticks(Math.max(2, width / 90)).tickSize(4), [across, width]);
-  const upAxis = useMemo(() => axisLeft(up).ticks(4, '~g').tickSize(4), [up]);
+  const upAxis = useMemo(() => axisLeft(up).ticks(4, '.3~g').tickSize(4), [up]);
   const path = line<CostPoint>(({ x }) => across(x), ({ median }) => up(median));
 
   const pointed = cursor ?? (marked === undefined ? undefined : nearestPlace(places, marked));

@@ -31,7 +31,7 @@ export function LayerTimes({ layers, theme }: { layers: readonly LayerTime[]; th
   const bars = Math.max(width - labels - numbers, 20);
   const highest = max(layers, ({ trained, chosen }) => Math.max(trained.ms, chosen.ms)) ?? 1;
   const scale = useMemo(() => scaleLinear([0, Math.max(highest, 1e-9)], [0, bars]), [highest, bars]);
-  const axis = useMemo(() => axisTop(scale).ticks(bars > 200 ? 4 : 2, '~g').tickSize(4), [scale, bars]);
+  const axis = useMemo(() => axisTop(scale).ticks(bars > 200 ? 4 : 2, '.3~g').tickSize(4), [scale, bars]);
   const chosen = pointed === undefined ? undefined : layers[pointed];
   return (
     <div className="chart">

@@ -29,7 +29,7 @@ export function RaceChart({ rows, theme }: { rows: readonly RaceChartRow[]; them
     const [least = 1, most = 10] = [min(rows, (row) => row.least), max(rows, (row) => row.most)];
     return scaleLog([least / 1.2, most * 1.2], [labels, Math.max(width - numbers, labels + 1)]);
   }, [rows, labels, width]);
-  const axis = useMemo(() => axisTop(scale).ticks(Math.max(2, (width - labels - numbers) / 110), '~g').tickSize(4), [scale, width, labels]);
+  const axis = useMemo(() => axisTop(scale).ticks(Math.max(2, (width - labels - numbers) / 110), '.3~g').tickSize(4), [scale, width, labels]);
   const chosen = pointed === undefined ? undefined : rows[pointed];
   return (
     <div className="chart">

@@ -1,7 +1,7 @@
 import { BenchMessages } from './bench/benchMessages';
 import { decodePicture, readModelFile } from './pageFiles';
 
-/** Benchmarks in a page: a worker that has others run (decisions/0014). */
+/** Benchmarks in a page: a worker that has others run (decisions/0015). */
 
 const messages = new BenchMessages(
   {

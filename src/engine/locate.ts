@@ -17,8 +17,8 @@ export type ReadModelFile = (path: string, task: Task, version?: string) => Prom
 export async function locateModel(slot: NetworkMode, source: ModelSource, readModelFile: ReadModelFile, task: Task): Promise<LocatedModel> {
   if (source.kind === 'file') return { blob: source.blob, name: source.name, manifest: undefined };
   if (source.kind === 'kept') return { blob: source.blob, name: source.name, manifest: parseManifest(source.manifest) };
-  const { name } = source;
-  const manifestFile = await readModelFile(`${name}/manifest.json`, task);
+  const { name, files } = source;
+  const manifestFile = files?.manifest ?? (await readModelFile(`${name}/manifest.json`, task));
   const manifest = parseManifest(await manifestFile.text());
   const weights = manifest.weights[slot];
   if (!weights) {
@@ -28,7 +28,7 @@ export async function locateModel(slot: NetworkMode, source: ModelSource, readMo
       'Load a checkpoint of the twin from a file.',
     );
   }
-  const blob = await readModelFile(`${name}/${weights.file}`, task, weights.sha256);
+  const blob = files?.weights ?? (await readModelFile(`${name}/${weights.file}`, task, weights.sha256));
   await verifySha256(blob, weights.sha256);
   return { blob, name, manifest };
 }

@@ -42,7 +42,12 @@ export type Slot = z.infer<typeof slotSchema>;
 export const blobSchema = z.custom<Blob>((value) => value instanceof Blob);
 
 export const modelSourceSchema = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('shipped'), name: z.string().regex(/^[a-z0-9-]+$/) }),
+  z.object({
+    kind: z.literal('shipped'),
+    name: z.string().regex(/^[a-z0-9-]+$/),
+    /** Where the page has fetched them already, while the engine was starting. */
+    files: z.object({ manifest: blobSchema, weights: blobSchema }).optional(),
+  }),
   z.object({ kind: z.literal('file'), name: z.string(), blob: blobSchema }),
   /** Trained on this machine; `manifest` is the text of its file. */
   z.object({ kind: z.literal('kept'), name: z.string(), manifest: z.string(), blob: blobSchema }),
