@@ -43,13 +43,18 @@ const developmentContentSecurityPolicy: Record<string, readonly string[]> = {
   'connect-src': [...(contentSecurityPolicy['connect-src'] ?? []), 'ws:'],
 };
 
+/** Without these a page may not share memory between threads. */
+const isolationHeaders = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+};
+
 function headersWith(policy: Record<string, readonly string[]>): Record<string, string> {
   return {
     'Content-Security-Policy': Object.entries(policy)
       .map(([directive, sources]) => [directive, ...sources].join(' '))
       .join('; '),
-    'Cross-Origin-Opener-Policy': 'same-origin',
-    'Cross-Origin-Embedder-Policy': 'require-corp',
+    ...isolationHeaders,
     'Cross-Origin-Resource-Policy': 'same-origin',
     'X-Content-Type-Options': 'nosniff',
     'Referrer-Policy': 'no-referrer',
@@ -73,6 +78,35 @@ function headersFile(): Plugin {
         '',
       ].join('\n');
       this.emitFile({ type: 'asset', fileName: '_headers', source });
+    },
+  };
+}
+
+const isolationFile = 'isolation.js';
+
+/**
+ * A part of the service worker: gives what it answers the headers that some static hosts cannot, documents and workers above all. On such a
+ * host the first visit runs on one thread, and the next ones, which the service worker answers, on several; nothing is reloaded for it.
+ */
+function isolation(): Plugin {
+  const source = `const isolationHeaders = ${JSON.stringify(isolationHeaders)};
+const isolated = (response) => {
+  // What comes from elsewhere without being readable cannot be copied, and needs none.
+  if (!response || response.type === 'opaque' || response.type === 'opaqueredirect' || response.type === 'error') return response;
+  const headers = new Headers(response.headers);
+  for (const [name, value] of Object.entries(isolationHeaders)) headers.set(name, value);
+  return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
+};
+const { respondWith } = FetchEvent.prototype;
+FetchEvent.prototype.respondWith = function (response) {
+  respondWith.call(this, Promise.resolve(response).then(isolated));
+};
+`;
+  return {
+    name: 'isolation',
+    apply: 'build',
+    generateBundle() {
+      this.emitFile({ type: 'asset', fileName: isolationFile, source });
     },
   };
 }
@@ -110,7 +144,11 @@ function models(): Plugin {
 
 /** Compiles the kernels of the CPU engine where `event/kernelsFile.ts` asks for their addresses. */
 function kernels(): Plugin {
-  const programs: Record<string, KernelProgram> = { './kernels.wasm?url': 'index', './trainingKernels.wasm?url': 'training' };
+  const programs: Record<string, KernelProgram> = {
+    './kernels.wasm?url': 'index',
+    './threadedKernels.wasm?url': 'threads',
+    './trainingKernels.wasm?url': 'training',
+  };
   return {
     name: 'kernels',
     enforce: 'pre',
@@ -146,6 +184,7 @@ const serviceWorker = VitePWA({
   },
   workbox: {
     inlineWorkboxRuntime: true,
+    importScripts: [isolationFile],
     sourcemap: false,
     globPatterns: [
       '**/*.{html,js,css,wasm,svg,png,webmanifest}',
@@ -158,7 +197,7 @@ const serviceWorker = VitePWA({
     ignoreURLParametersMatching: [/^[0-9a-f]{64}$/],
     // tfjs asks for the address of its multi-threaded program but, without blob workers, never fetches it.
     // What reads HDF5 is large and rarely used: it is stored when it is first fetched.
-    globIgnores: ['**/*-threaded-simd-*.wasm', '**/ort-wasm-*', '**/hdf5_util-*.js'],
+    globIgnores: [isolationFile, '**/*-threaded-simd-*.wasm', '**/ort-wasm-*', '**/hdf5_util-*.js'],
     maximumFileSizeToCacheInBytes: 20 * megabyte,
     cleanupOutdatedCaches: true,
     navigateFallback: 'index.html',
@@ -188,7 +227,7 @@ export default defineConfig({
   root: rootFolder,
   // One page whose state lives in the address's query and fragment: any other path is a mistake and gets a 404.
   appType: 'mpa',
-  plugins: [react(), kernels(), models(), headersFile(), ...(process.env['VITEST'] ? [] : [serviceWorker])],
+  plugins: [react(), kernels(), models(), headersFile(), isolation(), ...(process.env['VITEST'] ? [] : [serviceWorker])],
   worker: { format: 'es', plugins: () => [kernels()] },
   optimizeDeps: { include: tfjsPackages },
   server: { headers: headersWith(developmentContentSecurityPolicy) },

@@ -44,6 +44,22 @@ for (const theme of ['light', 'dark'] as const) {
       await expectWellMade(page, `${theme}-${name}-recording`);
     });
 
+    test(`the same with a box explained, a block muted, labels, and all tables open: ${theme}, ${name}`, async ({ page }) => {
+      await page.setViewportSize(viewport);
+      await page.emulateMedia({ colorScheme: theme });
+      await openPage(page);
+      await page.getByRole('switch', { name: 'Compare with labels' }).focus();
+      await page.keyboard.press('Space');
+      await page.getByRole('button', { name: 'Explain the surest box' }).click();
+      await expect(page.getByTestId('attribution-table')).toBeVisible();
+      await page.getByRole('button', { name: 'Mute block 6' }).click();
+      await page.getByRole('button', { name: 'Trace back its spike' }).click();
+      await expect(page.getByText('of the network’s input')).toBeVisible();
+      for (const table of ['Strongest cells of this step', 'Table of the difference', 'Shares of every step', 'Spikes of every step']) await page.getByText(table).first().click();
+      await expect(page.getByTestId('attribution-table').getByRole('button', { name: 'Unmute block 6' })).toBeVisible();
+      await expectWellMade(page, `${theme}-${name}-explain`);
+    });
+
     test(`the same on the Learn page: ${theme}, ${name}`, async ({ page }) => {
       await page.setViewportSize(viewport);
       await page.emulateMedia({ colorScheme: theme });
@@ -86,18 +102,34 @@ test('the list of keys opens and closes by keyboard, and axe finds nothing serio
 });
 
 test('everything can be reached with the tab key', async ({ page }) => {
+  test.slow();
   await openPage(page);
-  const reached = new Set<string>();
-  for (let press = 0; press < 120; press++) {
-    await page.keyboard.press('Tab');
-    const name = await page.evaluate(() => {
-      const element = document.activeElement;
-      return element === document.body ? undefined : (element?.getAttribute('aria-label') ?? element?.textContent ?? element?.tagName);
+  await page.getByRole('button', { name: 'Explain the surest box' }).focus();
+  await page.keyboard.press('Enter');
+  await expect(page.getByTestId('attribution-table')).toBeVisible();
+  await page.getByRole('switch', { name: 'Converted SNN' }).focus();
+  await page.keyboard.press('Space');
+  await expect(page.getByRole('button', { name: /Percentile of activations$/ })).toBeVisible();
+  await page.evaluate(() => {
+    const reached: string[] = [];
+    Object.assign(window, { reached });
+    window.addEventListener('focusin', ({ target }) => {
+      if (!(target instanceof Element)) return;
+      const named = target.getAttribute('aria-labelledby')?.split(' ').map((id) => document.getElementById(id)?.textContent).join(' ');
+      const label = target instanceof HTMLInputElement ? target.labels?.[0]?.textContent : undefined;
+      reached.push([named, target.getAttribute('aria-label'), label, target.textContent].filter((text) => text).join(' '));
     });
-    if (name === undefined) continue;
-    reached.add(name.trim());
-  }
-  for (const control of ['Open a file…', 'Draw another', 'Play', 'Previous step', 'Help and keys', 'Show the mean', 'Table of boxes']) {
-    expect([...reached].some((name) => name.includes(control)), control).toBe(true);
+  });
+  for (let press = 0; press < 260; press++) await page.keyboard.press('Tab');
+  const reached = await page.evaluate(() => (window as unknown as { reached: string[] }).reached);
+  const controls = [
+    ...['Open a file…', 'Draw another', 'Compare with labels', 'Play', 'Previous step', 'Help and keys', 'Show the mean', 'Table of boxes', 'Export', 'Share'],
+    ...['SNN, step 4', 'Raster of 4 steps', 'sorted by rate', 'Firing rates of', 'Membrane potential, channel', 'Spikes, channel', '128 channels'],
+    ...['Mute this neuron', 'Mute channel', 'Trace back its spike', 'Choose no box', 'Mute block 4', '9 · shortcut and branch 1', 'Parts of all layers in the score', 'Parts of 16 by 16 cells'],
+    ...['Boxes of SNN at step 4 and ANN', 'Table of the difference', 'Membrane potentials of 4 steps', 'Shares of every step'],
+    ...['Converted SNN', 'Converted, steps T', 'Percentile of activations', 'Agreement with the ANN’s boxes by time steps', 'Cost of a MAC', 'Neuron updates', 'Energy of every layer', 'Save as CSV'],
+  ];
+  for (const control of controls) {
+    expect(reached.some((name) => name.includes(control)), control).toBe(true);
   }
 });

@@ -118,7 +118,7 @@ test('costs by firing rate, steps and size, layer by layer, by keyboard', async 
   await measure.focus();
   await page.keyboard.press('Enter');
   await expect(page.getByTestId('bench-memory')).toContainText('times the weights', { timeout: 90_000 });
-  await expect(page.getByText('of the spikes the spiking layers take')).toBeVisible();
+  await expect(page.getByText('At a tenth of the spikes the spiking layers take')).toBeVisible();
   await page.getByText('Table: milliseconds of every layer').click();
   const layers = page.getByRole('region', { name: 'Table: milliseconds of every layer' }).locator('tbody tr');
   expect(await layers.count()).toBeGreaterThan(10);

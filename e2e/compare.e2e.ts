@@ -1,7 +1,7 @@
 import AxeBuilder from '@axe-core/playwright';
 import type { Locator, Page } from '@playwright/test';
 import { tinyOnnx, v8Output } from './onnxFiles';
-import { dropFile, openPage, readBoxes } from './page';
+import { csvRows, dropFile, openPage, readBoxes, savedFile } from './page';
 import { expect, test } from './support';
 
 const panel = (page: Page): Locator => page.getByRole('region', { name: 'Trained against converted' });
@@ -79,6 +79,17 @@ test('the T chart grows while T runs to 256, can be cancelled, and goes on', asy
   // Spikes and energy only grow, and every one of them has a number.
   const rows = await panel(page).locator('tbody tr').evaluateAll((elements) => elements.map((row) => Array.from(row.children, (cell) => cell.textContent ?? '')));
   expect(rows.every(([, agreement, spikes, energy]) => /%$/.test(agreement ?? '') && spikes !== '0' && / [pnµm]?J$/.test(energy ?? ''))).toBe(true);
+
+  // The same against what is known to be on the picture, and as a file.
+  await panel(page).getByRole('button', { name: /Compared with$/ }).click();
+  await page.getByRole('option', { name: 'compared with the labels' }).click();
+  await expect(panel(page).getByRole('img', { name: /^Agreement with the labels by time steps/ })).toBeVisible();
+  const agreements = await panel(page).locator('tbody td:nth-child(2)').allTextContents();
+  expect(agreements.every((text) => parseFloat(text) >= 0 && parseFloat(text) <= 100)).toBe(true);
+  const [columns, ...saved] = csvRows((await savedFile(page, 'Save agreement, spikes and energy by T (CSV)')).bytes);
+  expect(columns).toEqual(['network', 'T', 'agreement_with_ann', 'agreement_with_labels', 'spikes', 'energy_pj', 'convention']);
+  expect(saved.filter(([network]) => network === 'converted').map(([, steps]) => Number(steps))).toEqual(await pointsOf(page));
+  expect(saved.map((row) => `${(Number(row[3]) * 100).toFixed(1)}%`)).toEqual(agreements);
 
   // Another picture starts anew.
   await page.getByRole('button', { name: 'Drawn smear 2' }).click();

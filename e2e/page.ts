@@ -37,9 +37,26 @@ export async function dropFiles(page: Page, files: readonly DroppedFile[], onto 
   await page.dispatchEvent(onto, 'drop', { dataTransfer: transfer });
 }
 
+/** Chooses a command in the palette as a person at the keyboard does. */
+export async function chooseCommand(page: Page, title: string): Promise<void> {
+  await page.keyboard.press('/');
+  await expect(page.getByRole('searchbox', { name: 'Find a command' })).toBeFocused();
+  await page.keyboard.type(title);
+  await expect(page.getByRole('menuitem').first()).toContainText(title);
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('dialog')).toHaveCount(0);
+}
+
 /** Opens the page and waits until its own engine has computed what is shown. */
 export async function openPage(page: Page): Promise<void> {
   await page.goto('/');
+  await expect(neuronTable(page)).toBeVisible();
+  await expect(page.getByText('precomputed')).toHaveCount(0);
+}
+
+/** The same with what a link holds after the `#`. */
+export async function openLink(page: Page, fragment: string): Promise<void> {
+  await page.goto(`/${fragment}`);
   await expect(neuronTable(page)).toBeVisible();
   await expect(page.getByText('precomputed')).toHaveCount(0);
 }
@@ -97,4 +114,15 @@ export async function expectedBoxes({ folder, width, height }: GoldenCase): Prom
     const [x1 = NaN, y1 = NaN, x2 = NaN, y2 = NaN, score = NaN, label = NaN] = values.subarray(index * 6, index * 6 + 6);
     return { name: `class${label}`, score, box: [clip(x1, width), clip(y1, height), clip(x2, width), clip(y2, height)] };
   });
+}
+
+/** The bytes that a command of the Export menu saves. */
+export async function savedFile(page: Page, title: string): Promise<{ name: string; bytes: Buffer }> {
+  await page.getByRole('button', { name: 'Export' }).click();
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('menuitem', { name: title }).click()]);
+  return { name: download.suggestedFilename(), bytes: readFileSync(await download.path()) };
+}
+
+export function csvRows(bytes: Buffer): string[][] {
+  return bytes.toString('utf8').trimEnd().split('\r\n').map((line) => line.split(','));
 }

@@ -1,38 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Page } from '@playwright/test';
 import sharp from 'sharp';
-import { dropFile, fileFrom, neuronTable, openPage, readBoxes, type DroppedFile } from './page';
+import { chooseCommand, csvRows, dropFile, fileFrom, neuronTable, openLink, openPage, readBoxes, savedFile, type DroppedFile } from './page';
 import { expect, test } from './support';
 
 /** The address, copied links, settings files, saved files, and the palette that has them all. */
-
-async function openLink(page: Page, fragment: string): Promise<void> {
-  await page.goto(`/${fragment}`);
-  await expect(neuronTable(page)).toBeVisible();
-  await expect(page.getByText('precomputed')).toHaveCount(0);
-}
-
-/** Chooses a command in the palette as a person at the keyboard does. */
-async function command(page: Page, title: string): Promise<void> {
-  await page.keyboard.press('/');
-  await expect(page.getByRole('searchbox', { name: 'Find a command' })).toBeFocused();
-  await page.keyboard.type(title);
-  await expect(page.getByRole('menuitem').first()).toContainText(title);
-  await page.keyboard.press('Enter');
-  await expect(page.getByRole('dialog')).toHaveCount(0);
-}
-
-/** The bytes that a command of the Export menu saves. */
-async function saved(page: Page, title: string): Promise<{ name: string; bytes: Buffer }> {
-  await page.getByRole('button', { name: 'Export' }).click();
-  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('menuitem', { name: title }).click()]);
-  return { name: download.suggestedFilename(), bytes: readFileSync(await download.path()) };
-}
-
-function csvRows({ bytes }: { bytes: Buffer }): string[][] {
-  return bytes.toString('utf8').trimEnd().split('\r\n').map((line) => line.split(','));
-}
 
 test('a shared link restores model, picture, T, thresholds, layer, neuron, step and hidden panels', async ({ page, context }) => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
@@ -40,7 +11,7 @@ test('a shared link restores model, picture, T, thresholds, layer, neuron, step 
   await page.getByRole('button', { name: 'Drawn smear 3' }).click();
   await page.keyboard.press('6');
   await expect(page.getByText('SNN (T = 6)')).toBeVisible();
-  await command(page, 'Layer 5: 2 ConcatBlock_ms, branch 2');
+  await chooseCommand(page, 'Layer 5: 2 ConcatBlock_ms, branch 2');
   await page.getByRole('slider', { name: 'Threshold' }).focus();
   await page.keyboard.press('ArrowRight');
   await expect(page.getByText('32 × 32 × 32 neurons')).toBeVisible();
@@ -111,7 +82,7 @@ test('saved settings restore the run; a damaged file changes nothing', async ({ 
   await expect(page.getByText('SNN (T = 7)')).toBeVisible();
   await page.getByRole('slider', { name: 'Confidence' }).focus();
   await page.keyboard.press('PageUp');
-  const { name, bytes } = await saved(page, 'Save the run settings (JSON)');
+  const { name, bytes } = await savedFile(page, 'Save the run settings (JSON)');
   const boxes = await readBoxes(page, 'snn');
   await page.getByRole('button', { name: 'As trained', exact: true }).click();
   await expect(page.getByText('SNN (T = 4)')).toBeVisible();
@@ -129,54 +100,54 @@ test('every saved file can be read again', async ({ page }) => {
   await expect(page.getByText('Neuron x 10, y 12, channel 3').first()).toBeVisible();
   const boxes = await readBoxes(page, 'snn');
 
-  const detections = JSON.parse((await saved(page, 'Save the detections (JSON)')).bytes.toString()) as { networks: { network: string; detections: { score: number }[] }[] };
+  const detections = JSON.parse((await savedFile(page, 'Save the detections (JSON)')).bytes.toString()) as { networks: { network: string; detections: { score: number }[] }[] };
   expect(detections.networks.map(({ network }) => network)).toEqual(['snn', 'ann']);
   expect(detections.networks[0]?.detections.map(({ score }) => Number(score.toFixed(4)))).toEqual(boxes.map(({ score }) => score));
 
-  const coco = JSON.parse((await saved(page, 'Save the SNN’s detections (COCO results)')).bytes.toString()) as { bbox: number[]; category_id: number; image_id: unknown }[];
+  const coco = JSON.parse((await savedFile(page, 'Save the SNN’s detections (COCO results)')).bytes.toString()) as { bbox: number[]; category_id: number; image_id: unknown }[];
   expect(coco).toHaveLength(boxes.length);
   const [first] = coco;
   const [x1 = 0, y1 = 0, x2 = 0, y2 = 0] = boxes[0]?.box ?? [];
   [x1, y1, x2 - x1, y2 - y1].forEach((side, corner) => expect(first?.bbox[corner]).toBeCloseTo(side, 1));
   expect(coco.every(({ category_id: category }) => category >= 1 && category <= 3)).toBe(true);
 
-  const rows = csvRows(await saved(page, 'Save the detections (CSV)'));
+  const rows = csvRows((await savedFile(page, 'Save the detections (CSV)')).bytes);
   expect(rows[0]).toEqual(['network', 'step', 'class', 'name', 'score', 'x1', 'y1', 'x2', 'y2']);
   expect(rows.filter(([network]) => network === 'snn')).toHaveLength(boxes.length);
 
-  const rates = csvRows(await saved(page, 'Save the firing rates (CSV)'));
+  const rates = csvRows((await savedFile(page, 'Save the firing rates (CSV)')).bytes);
   expect(rates[0]?.slice(-4)).toEqual(['step 1', 'step 2', 'step 3', 'step 4']);
   expect(rates.slice(1).every((row) => Number(row[5]) > 0 && Number(row[5]) < 1)).toBe(true);
 
-  const [columns, ...layers] = csvRows(await saved(page, 'Save the energy estimate (CSV)'));
+  const [columns, ...layers] = csvRows((await savedFile(page, 'Save the energy estimate (CSV)')).bytes);
   expect(columns).toEqual(['layer', 'operation', 'operations_per_step', 'input_spikes_per_neuron_and_step', 'snn_pj', 'ann_pj', 'steps', 'convention']);
   const total = (column: number): number => layers.reduce((sum, row) => sum + Number(row[column]), 0);
   expect(total(5)).toBeGreaterThan(total(4));
   expect(layers.every((row) => row[7]?.includes('45 nm FP32'))).toBe(true);
 
-  const trace = csvRows(await saved(page, 'Save the chosen neuron’s trace (CSV)'));
+  const trace = csvRows((await savedFile(page, 'Save the chosen neuron’s trace (CSV)')).bytes);
   const shown = await neuronTable(page).locator('tbody tr td:nth-child(2)').allTextContents();
   expect(trace.slice(1).map((row) => Number(row[5]).toFixed(3))).toEqual(shown.map((text) => Number(text.replace('−', '-')).toFixed(3)));
 
   for (const [title, kind, bytesEach] of [['Save the chosen layer’s membranes (npy)', '<f4', 4], ['Save the chosen layer’s spikes (npy)', '|u1', 1]] as const) {
-    const { bytes } = await saved(page, title);
+    const { bytes } = await savedFile(page, title);
     const headerBytes = bytes.readUInt16LE(8);
     expect(bytes.subarray(10, 10 + headerBytes).toString()).toContain(`{'descr': '${kind}', 'fortran_order': False, 'shape': (4, 32, 32, 32), }`);
     expect(bytes).toHaveLength(10 + headerBytes + 4 * 32 * 32 * 32 * bytesEach);
     if (kind === '|u1') expect(new Set(bytes.subarray(10 + headerBytes))).toEqual(new Set([0, 1]));
   }
 
-  const picture = sharp((await saved(page, 'Save the picture with the SNN’s boxes (PNG)')).bytes);
+  const picture = sharp((await savedFile(page, 'Save the picture with the SNN’s boxes (PNG)')).bytes);
   expect(await picture.metadata()).toMatchObject({ format: 'png', width: 1280, height: 960 });
 });
 
 test('the palette opens with /, finds by words, and says when nothing fits', async ({ page }) => {
   await openPage(page);
-  await command(page, 'Run with T = 8 time steps');
+  await chooseCommand(page, 'Run with T = 8 time steps');
   await expect(page.getByText('SNN (T = 8)')).toBeVisible();
-  await command(page, 'Hide the panel: Spike raster');
+  await chooseCommand(page, 'Hide the panel: Spike raster');
   await expect(page.getByRole('region', { name: 'Spike raster' })).toHaveCount(0);
-  await command(page, 'Show the panel: Spike raster');
+  await chooseCommand(page, 'Show the panel: Spike raster');
   await expect(page.getByRole('region', { name: 'Spike raster' })).toBeVisible();
   await page.keyboard.press('/');
   await page.keyboard.type('xyzzy');

@@ -5,7 +5,7 @@ import { filesOfZip } from '../src/evaluate/datasets/files';
 import { openDataset } from '../src/evaluate/datasets/open';
 import { dropFile, neuronTable, openPage, readBoxes } from './page';
 import { expect, test } from './support';
-import { drawSquares, openSquares, openTrainPage, readCurve, runStatus, setSettings, smallRun, squareClasses, stepOf } from './training';
+import { chooseZip, drawSquares, openSquares, openTrainPage, readCurve, runStatus, setSettings, smallRun, squareClasses, stepOf } from './training';
 
 /** The Train page: a run as a person makes it, from the data set to the model that they keep. */
 
@@ -63,7 +63,7 @@ test('a run: the loss falls; paused, reloaded, resumed, it ends in a model that 
   // Loaded from the list at the top, it finds squares that it has never seen.
   await page.getByRole('button', { name: /Model$/ }).click();
   await page.getByRole('option', { name: /^squares \(yours\)/ }).click();
-  await expect(page.getByRole('button', { name: 'Load squares' })).toHaveText('Loaded');
+  await expect(page.getByRole('button', { name: 'Load squares', exact: true })).toHaveText('Loaded');
   await page.getByRole('button', { name: 'Detect', exact: true }).click();
   const unseen = await drawSquares(999);
   await dropFile(page, { name: 'squares.png', bytes: unseen.png });
@@ -111,7 +111,7 @@ test('the head alone is trained on from the loaded model, and inference goes on 
   await page.getByLabel('Epochs').press('Enter');
   await page.getByRole('button', { name: /Input size$/ }).click();
   await page.getByRole('option', { name: '64 px' }).click();
-  await expect(page.getByLabel('As in a configuration file (JSON)')).toHaveCount(0);
+  await expect(page.getByLabel('As in a configuration file (JSON)')).toBeHidden();
   await page.getByRole('button', { name: 'Start', exact: true }).click();
   await expect(page.getByRole('figure', { name: 'Loss terms' })).toBeVisible();
   await expect.poll(() => stepOf(page), { timeout: 60_000 }).toBeGreaterThan(1);
@@ -144,7 +144,7 @@ test('a wrong setting is named, and what was there before stays', async ({ page 
 test('a folder without a data set is told, and the one that was open stays', async ({ page }) => {
   await openTrainPage(page);
   await openSquares(page, 4);
-  await page.getByLabel('Choose a zip…').setInputFiles({ name: 'other.zip', mimeType: 'application/zip', buffer: Buffer.from('no zip at all') });
+  await chooseZip(page, 'other.zip', Buffer.from('no zip at all'));
   await expect(page.getByRole('alert')).toContainText('other.zip cannot be read');
   await expect(page.getByTestId('dataset')).toContainText('squares.zip');
 });

@@ -54,15 +54,21 @@ export const smallRun = {
   seed: 5,
 };
 
+export async function chooseZip(page: Page, name: string, buffer: Buffer): Promise<void> {
+  const chooser = page.waitForEvent('filechooser');
+  await page.getByRole('button', { name: 'Choose a zip…' }).click();
+  await (await chooser).setFiles({ name, mimeType: 'application/zip', buffer });
+}
+
 export async function openTrainPage(page: Page): Promise<void> {
   await page.goto('/#page=train');
   await expect(page.getByRole('radio', { name: /Handwritten digits/ })).toBeChecked();
   await expect(page.getByLabel('Batch')).toBeVisible();
 }
 
-export async function openSquares(page: Page, count = 24): Promise<void> {
+export async function openSquares(page: Page, count = 25): Promise<void> {
   await page.getByText('A folder or zip').first().click();
-  await page.getByLabel('Choose a zip…').setInputFiles({ name: 'squares.zip', mimeType: 'application/zip', buffer: await squaresZip(count) });
+  await chooseZip(page, 'squares.zip', await squaresZip(count));
   await expect(page.getByTestId('dataset')).toContainText(`${count} labelled pictures (YOLO), 2 classes: bright, dark`);
 }
 

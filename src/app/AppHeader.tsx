@@ -1,7 +1,7 @@
 import { Button, SelectField } from '../ui/controls';
 import { MenuButton } from '../ui/MenuButton';
 import { loadedName } from '../commands/keptModels';
-import { chooseBackend, chooseKeptModel, chooseShippedModel, shippedModels } from '../commands/models';
+import { chooseBackend, chooseKeptModel, chooseShippedModel, mostThreads, shippedModels } from '../commands/models';
 import { choosePage } from '../commands/pages';
 import { commandsNow, type Command } from '../commands/registry';
 import { copyLink } from '../commands/shared';
@@ -20,6 +20,11 @@ const backendChoices = [
   { id: 'reference', label: 'Reference', description: 'Plain JavaScript, slow, to compare with' },
 ] as const;
 
+const threadChoices = Array.from({ length: mostThreads }, (_, index) => ({
+  id: String(index + 1),
+  label: index === 0 ? '1 thread' : `${index + 1} threads`,
+}));
+
 const themes = [
   { id: 'system', label: 'System theme' },
   { id: 'light', label: 'Light' },
@@ -30,6 +35,7 @@ export function AppHeader() {
   const model = usePlayground((state) => state.models.snn);
   const backend = usePlayground((state) => state.backend);
   const preference = usePlayground((state) => state.backendPreference);
+  const threads = usePlayground((state) => state.threads);
   const theme = usePlayground((state) => state.view.theme);
   const kept = usePlayground((state) => state.keptModels);
   const choices = [
@@ -67,6 +73,15 @@ export function AppHeader() {
           value={preference}
           onChange={(id) => void chooseBackend(id)}
         />
+        {backend?.name === 'event' && mostThreads > 1 && (
+          <SelectField
+            label="Threads"
+            hideLabel
+            choices={threadChoices}
+            value={String(threads)}
+            onChange={(id) => void chooseBackend(preference, Number(id))}
+          />
+        )}
         <SelectField label="Theme" hideLabel choices={themes} value={theme} onChange={chooseTheme} />
         <PanelsMenu />
         <Button look="quiet" onPress={() => void copyLink()}>

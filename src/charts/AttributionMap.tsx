@@ -53,7 +53,7 @@ export function AttributionMap({ values, steps, height, width, channels, step: w
         onCursor={onCursor}
         onSelect={onSelectCell}
       />
-      <LegendScale domain={domain} theme={theme} title="Gradient × spike, all channels" centreName="none" marked={value} />
+      <LegendScale domain={domain} theme={theme} title="Gradient × spike, all channels" centreName="no part" marked={value} />
       <output className="chart-readout">{shown && value !== undefined ? `x ${shown.x}, y ${shown.y}: ${formatShort(value)}` : facts}</output>
       <TableDetails
         summary="Strongest cells of this step"

@@ -99,7 +99,7 @@ export function AttributionTable({ blocks, steps, step, selected, onSelectLayer,
           </tbody>
         </table>
       </div>
-      <LegendScale domain={domain} theme={theme} title="Gradient × spike, summed over a layer: lowers or raises the score" centreName="none" />
+      <LegendScale domain={domain} theme={theme} title="Gradient × spike, summed over a layer: lowers or raises the score" centreName="no part" />
     </div>
   );
 }

@@ -1,7 +1,7 @@
 import { useCallback, type KeyboardEvent, type MouseEvent, type PointerEvent } from 'react';
 import type { Box, Size } from '../base/geometry';
 import { drawDetections, drawPicture } from './boxDrawing';
-import { describeBoxes, type OverlayBox } from './boxText';
+import { describeBoxes, type KindNames, type OverlayBox } from './boxText';
 import type { Cell } from './layerViews';
 import { readInk, type Ink, type Theme } from './palette';
 import { cellAt, fitInto, moveInList, placeBox, smallestAt, type Placement, type Rectangle } from './placement';
@@ -17,6 +17,8 @@ export interface BoxOverlayProps {
   width: number;
   height: number;
   detections: readonly OverlayBox[];
+  /** What kinds of boxes are called where their own names do not say it. */
+  kindNames?: KindNames | undefined;
   /** Which network found them: "SNN, step 2". */
   title: string;
   theme: Theme;
@@ -46,7 +48,7 @@ const pointerSlackPx = 3;
 
 /** The picture, whole, with its boxes. Arrow keys walk the boxes in their order, Enter selects, Escape lets go. */
 export function BoxOverlay(props: BoxOverlayProps) {
-  const { image, pixelated = false, width, height, detections, title, theme, hovered, selected, marker, field, veil, ringed } = props;
+  const { image, pixelated = false, width, height, detections, kindNames, title, theme, hovered, selected, marker, field, veil, ringed } = props;
   const { onHover, onSelect, onHoverPixel } = props;
   const draw = useCallback(
     (context: CanvasRenderingContext2D, pane: Size) => {
@@ -90,7 +92,7 @@ export function BoxOverlay(props: BoxOverlayProps) {
       <canvas
         ref={canvas}
         role="img"
-        aria-label={describeBoxes(title, detections)}
+        aria-label={describeBoxes(title, detections, kindNames)}
         tabIndex={onHover || onSelect ? 0 : undefined}
         onPointerMove={onPointerMove}
         onPointerLeave={() => {

@@ -41,7 +41,7 @@ export function EnergyBars({ layers, name, network, steps, theme }: EnergyBarsPr
   const bars = Math.max(width - labels - numbers, 20);
   const highest = max(layers, ({ snnPj, annPj }) => Math.max(snnPj ?? 0, annPj)) ?? 1;
   const scale = useMemo(() => scaleLinear([0, Math.max(highest, 1e-9)], [0, bars]), [highest, bars]);
-  const axis = useMemo(() => axisTop(scale).ticks(bars > 200 ? 4 : 2).tickFormat((value) => formatEnergy(Number(value))).tickSize(4), [scale, bars]);
+  const axis = useMemo(() => axisTop(scale).ticks(bars > 200 ? 4 : bars > 120 ? 2 : 1).tickFormat((value) => formatEnergy(Number(value))).tickSize(4), [scale, bars]);
   const chosen = pointed === undefined ? undefined : layers[pointed];
   return (
     <div className="chart">

@@ -2,11 +2,12 @@ import { useMemo, useRef, useState } from 'react';
 import { format } from 'd3';
 import type { Box, Size } from '../base/geometry';
 import { BoxOverlay, type Veil } from './BoxOverlay';
-import { boxText, countKinds, type OverlayBox } from './boxText';
+import { boxText, type KindNames, type OverlayBox } from './boxText';
 import { countPolarities, describeEventPixel, eventColours, shrinkEvents, signedPixels, type EventPixels } from './eventPixels';
 import { formatCount } from './format';
+import { KindKeys } from './KindKeys';
 import type { Cell } from './layerViews';
-import { kindLook, rampColour, type BoxKind, type Theme } from './palette';
+import { rampColour, type Theme } from './palette';
 import { fitInto } from './placement';
 import { TableDetails } from './TableDetails';
 import { useSize } from './useCanvas';
@@ -21,6 +22,8 @@ export interface EventPictureProps {
   theme: Theme;
   /** In the sensor's pixels. */
   boxes: readonly OverlayBox[];
+  /** As on any picture. */
+  kindNames?: KindNames;
   hovered?: number | undefined;
   selected?: number | undefined;
   /** As on any picture. */
@@ -39,7 +42,7 @@ const formatPlace = format('.0f');
 
 /** The events of a window as one picture, with boxes on it; a legend, and the boxes as a table. */
 export function EventPicture(props: EventPictureProps) {
-  const { title, sensor, pixels, theme, boxes, hovered, selected, marker, field, veil, hotPixels = noHotPixels, onHover, onSelect, onHoverPixel } = props;
+  const { title, sensor, pixels, theme, boxes, kindNames = {}, hovered, selected, marker, field, veil, hotPixels = noHotPixels, onHover, onSelect, onHoverPixel } = props;
   const [pixel, setPixel] = useState<Cell>();
   const { width, height } = sensor;
   const frame = useRef<HTMLDivElement>(null);
@@ -65,6 +68,7 @@ export function EventPicture(props: EventPictureProps) {
           height={height}
           detections={boxes}
           title={`${title}, ${facts}`}
+          kindNames={kindNames}
           theme={theme}
           hovered={hovered}
           selected={selected}
@@ -83,9 +87,6 @@ export function EventPicture(props: EventPictureProps) {
       </div>
       <div className="chart-key">
         <EventKey theme={theme} isSurface={pixels.kind === 'surface'} />
-        {countKinds(boxes).map(({ kind, count }) => (
-          <KindKey key={kind} theme={theme} kind={kind} count={count} />
-        ))}
         {hotPixels.length > 0 && (
           <span>
             <svg width="14" height="14" aria-hidden="true">
@@ -95,9 +96,10 @@ export function EventPicture(props: EventPictureProps) {
           </span>
         )}
       </div>
+      <KindKeys theme={theme} boxes={boxes} names={kindNames} />
       <output className="chart-readout">
         {box
-          ? `${box.kind ? `${box.kind}: ` : ''}${boxText({ ...box, kind: undefined })}, from ${corner(box.box[0], box.box[1])} to ${corner(box.box[2], box.box[3])}`
+          ? `${box.kind ? `${kindNames[box.kind] ?? box.kind}: ` : ''}${boxText({ ...box, kind: undefined })}, from ${corner(box.box[0], box.box[1])} to ${corner(box.box[2], box.box[3])}`
           : pixel
             ? `x ${pixel.x}, y ${pixel.y}: ${describeEventPixel(pixels, pixel.y * width + pixel.x)}`
             : facts}
@@ -137,17 +139,5 @@ export function EventKey({ theme, isSurface }: { theme: Theme; isSurface: boolea
       {swatches([0], 'OFF (darker)')}
       {swatches([0.5], 'no event')}
     </>
-  );
-}
-
-function KindKey({ theme, kind, count }: { theme: Theme; kind: BoxKind; count: number }) {
-  const { colour, dash } = kindLook(theme, kind);
-  return (
-    <span>
-      <svg width="30" height="8" aria-hidden="true">
-        <line x1="0" x2="30" y1="4" y2="4" stroke={colour} strokeWidth="2" strokeDasharray={dash.join(' ')} />
-      </svg>
-      {count} {kind}
-    </span>
   );
 }

@@ -22,7 +22,7 @@ export interface LegendScaleProps {
 
 const barHeight = 10;
 const barTop = 7;
-const margin = 24;
+const margin = 28;
 const gradientStops = 24;
 
 /**

@@ -1,9 +1,9 @@
 import { useMemo, useRef, useState, type KeyboardEvent } from 'react';
 import { axisBottom, axisLeft, max, scaleLinear } from 'd3';
+import { stepHistogram } from '../base/stepHistogram';
 import type { LayerTrace } from '../base/trace';
 import { AxisGroup } from './AxisGroup';
 import { formatExact, formatRate, formatShort } from './format';
-import { stepHistogram } from './histogram';
 import { clampIndex } from './layerViews';
 import { rampColour, spikeColour, type Theme } from './palette';
 import { moveInList } from './placement';

@@ -6,7 +6,8 @@ import type { LayerTrace } from '../base/trace';
 import { AxisGroup } from './AxisGroup';
 import { formatCount, formatRate } from './format';
 import { clampIndex, neuronPlace } from './layerViews';
-import { rampEntry, rampTable, readInk, type Theme } from './palette';
+import { rampColour, rampEntry, rampTable, readInk, type Theme } from './palette';
+import { usePieces, type Pieces } from './pieces';
 import { moveInList, type Point } from './placement';
 import {
   bandRates,
@@ -71,10 +72,37 @@ export function Raster(props: RasterProps) {
   return <SpikeRaster {...props} />;
 }
 
-function SpikeRaster({ trace, windows, order, hideSilent, step: wantedStep, hovered, selected, lit, onHoverNeuron, onSelectNeuron, theme }: RasterProps) {
+function SpikeRaster({ windows, hideSilent, ...rest }: RasterProps) {
+  const { trace, order } = rest;
   const { channels } = trace;
-  const source = useMemo(() => rasterOf(windows && windows.length > 0 ? windows : [spikeMasks(trace)]), [trace, windows]);
-  const rows = useMemo(() => orderNeurons(source, channels, order, hideSilent), [source, channels, order, hideSilent]);
+  const index = usePieces(
+    useCallback(
+      function* (): Pieces<RasterIndex> {
+        const spikes = yield* rasterOf(windows && windows.length > 0 ? windows : [spikeMasks(trace)]);
+        return { source: spikes, windows, rows: yield* orderNeurons(spikes, channels, order, hideSilent) };
+      },
+      [trace, windows, channels, order, hideSilent],
+    ),
+  );
+  return index ? (
+    <IndexedRaster index={index} {...rest} />
+  ) : (
+    <div className="chart">
+      <p className="chart-caption">Counting spikes…</p>
+    </div>
+  );
+}
+
+/** What a raster shows, in the order in which it shows it. */
+interface RasterIndex {
+  source: RasterSource;
+  windows: RasterProps['windows'];
+  rows: Uint32Array;
+}
+
+type IndexedProps = Omit<RasterProps, 'windows' | 'hideSilent'> & { index: RasterIndex };
+
+function IndexedRaster({ index: { source, windows, rows }, trace, order, step: wantedStep, hovered, selected, lit, onHoverNeuron, onSelectNeuron, theme }: IndexedProps) {
   const lastWindow = source.windows.at(-1);
   const step = (lastWindow?.firstColumn ?? 0) + clampIndex(wantedStep, trace.steps);
   // A zoom belongs to the rows that it was made on.
@@ -93,8 +121,22 @@ function SpikeRaster({ trace, windows, order, hideSilent, step: wantedStep, hove
   const plotWidth = Math.max((frameSize?.width ?? 0) - margin.left - margin.right, 0);
   const shown = range.last - range.first;
   const bands = Math.min(shown, Math.max(1, Math.floor(plotHeight * (frameSize?.pixelRatio ?? 1))));
-  const rates = useMemo(() => bandRates(source, rows, range, bands, columns), [source, rows, range, bands, columns]);
-  const litRates = useMemo(() => lit && bandRates(source, rows, range, bands, columns, isWithin(trace, lit)), [source, rows, range, bands, columns, trace, lit]);
+  const shading = usePieces(
+    useCallback(
+      function* (): Pieces<Shading> {
+        return { rates: yield* bandRates(source, rows, range, bands, columns), bands, columns };
+      },
+      [source, rows, range, bands, columns],
+    ),
+  );
+  const litShading = usePieces(
+    useCallback(
+      function* (): Pieces<Shading | undefined> {
+        return lit && { rates: yield* bandRates(source, rows, range, bands, columns, isWithin(trace, lit)), bands, columns };
+      },
+      [source, rows, range, bands, columns, trace, lit],
+    ),
+  );
 
   const rowOf = useCallback((neuron: number | undefined) => (neuron === undefined ? -1 : rows.indexOf(neuron)), [rows]);
   const hoveredRow = useMemo(() => rowOf(hovered), [rowOf, hovered]);
@@ -104,10 +146,10 @@ function SpikeRaster({ trace, windows, order, hideSilent, step: wantedStep, hove
     (context: CanvasRenderingContext2D, size: PixelSize) => {
       const ink = readInk(context.canvas);
       const shownColumns = columns.last - columns.first;
-      context.globalAlpha = litRates ? dimmed : 1;
-      drawBands(context, size, rates, bands, shownColumns, theme, ink.line);
+      context.globalAlpha = litShading ? dimmed : 1;
+      if (shading) drawBands(context, size, shading, theme, ink.line);
       context.globalAlpha = 1;
-      if (litRates) drawBands(context, size, litRates, bands, shownColumns, theme, ink.line, true);
+      if (litShading) drawBands(context, size, litShading, theme, ink.line, true);
       const columnWidth = size.width / shownColumns;
       context.fillStyle = ink.muted;
       for (const { firstColumn } of source.windows) {
@@ -142,7 +184,7 @@ function SpikeRaster({ trace, windows, order, hideSilent, step: wantedStep, hove
         context.globalAlpha = 1;
       }
     },
-    [rates, litRates, bands, source, columns, theme, step, range, shown, selectedRow, hoveredRow, drag],
+    [shading, litShading, source, columns, theme, step, range, shown, selectedRow, hoveredRow, drag],
   );
   const { canvas } = useCanvas(draw);
 
@@ -282,6 +324,7 @@ function SpikeRaster({ trace, windows, order, hideSilent, step: wantedStep, hove
         )}
         {rows.length === 0 && <p className="chart-empty">No neuron of this layer fired.</p>}
       </div>
+      <RasterKey theme={theme} isShared={shown > bands} order={order} />
       <output className="chart-readout">
         {pointed === undefined ? 'Drag over rows or steps to zoom' : describeNeuron(trace, source, pointed)}
       </output>
@@ -294,6 +337,40 @@ function SpikeRaster({ trace, windows, order, hideSilent, step: wantedStep, hove
       />
     </div>
   );
+}
+
+const orderNames: Record<RasterOrder, string> = {
+  rate: 'rows: neurons, most spikes first',
+  place: 'rows: neurons, by row, column and channel',
+  channel: 'rows: neurons, channel after channel',
+};
+
+/** What the colours and the rows mean. */
+function RasterKey({ theme, isShared, order }: { theme: Theme; isShared: boolean; order: RasterOrder }) {
+  const swatches: readonly [rates: readonly number[], text: string][] = [
+    [[0], 'no spike'],
+    isShared ? [[0.001, 0.1, 0.4, 1], 'few to all of a line’s neurons spike'] : [[1], 'spike'],
+  ];
+  return (
+    <div className="chart-key">
+      {swatches.map(([rates, text]) => (
+        <span key={text}>
+          <svg width={12 * rates.length} height="12" aria-hidden="true">
+            {rates.map((rate, at) => (
+              <rect key={rate} x={12 * at + 0.5} y="0.5" width={at < rates.length - 1 ? 12 : 11} height="11" fill={rampColour('sequential', theme, rampPositionOf(rate))} className="chart-swatch" />
+            ))}
+          </svg>
+          {text}
+        </span>
+      ))}
+      <span>{orderNames[order]}</span>
+    </div>
+  );
+}
+
+/** One spike among a thousand rows of a pixel must still be seen, hence the root and the offset. */
+function rampPositionOf(rate: number): number {
+  return rate === 0 ? 0 : 0.25 + 0.5 * Math.sqrt(rate);
 }
 
 function clampTo(value: number, limit: number): number {
@@ -350,23 +427,28 @@ function describeNeuron(trace: LayerTrace, source: RasterSource, neuron: number)
   return `${place}: ${spikes.length === 0 ? 'silent' : `spikes at step ${spikes.join(', ')}`}`;
 }
 
+/** The share of a band's neurons that spiked, `[bands, columns]`, and what it was counted for. */
+interface Shading {
+  rates: Float32Array;
+  bands: number;
+  columns: RowRange;
+}
+
 /** Bands as one picture, a pixel for each band and step, stretched over the plot; thin gaps part the steps. */
 function drawBands(
   context: CanvasRenderingContext2D,
   size: PixelSize,
-  rates: Float32Array,
-  bands: number,
-  steps: number,
+  { rates, bands, columns }: Shading,
   theme: Theme,
   line: string,
   onlySpikes = false,
 ): void {
   if (bands === 0) return;
+  const steps = columns.last - columns.first;
   const table = rampTable('sequential', theme);
   const pixels = new Uint8ClampedArray(rates.length * 4);
   rates.forEach((rate, at) => {
-    // One spike among a thousand rows of a pixel must still be seen, hence the root and the offset.
-    const entry = rate === 0 ? 0 : rampEntry(0.25 + 0.5 * Math.sqrt(rate)) * 3;
+    const entry = rampEntry(rampPositionOf(rate)) * 3;
     pixels.set([table[entry] ?? 0, table[entry + 1] ?? 0, table[entry + 2] ?? 0, onlySpikes && rate === 0 ? 0 : 255], at * 4);
   });
   const picture = new OffscreenCanvas(steps, bands);

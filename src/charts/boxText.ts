@@ -30,13 +30,16 @@ export function boxText({ name, score, kind }: Pick<OverlayBox, 'name' | 'score'
 
 const namedBoxes = 5;
 
+/** What kinds of boxes are called where their own names do not say it. */
+export type KindNames = Partial<Record<BoxKind, string>>;
+
 /** A pane's boxes in a sentence, the best ones by name. */
-export function describeBoxes(title: string, boxes: readonly OverlayBox[]): string {
+export function describeBoxes(title: string, boxes: readonly OverlayBox[], names: KindNames = {}): string {
   if (boxes.length === 0) return `${title}: no boxes.`;
   const best = [...boxes].sort((a, b) => (b.score ?? 0) - (a.score ?? 0)).slice(0, namedBoxes);
   const rest = boxes.length - best.length;
   const count = boxes.length === 1 ? '1 box' : `${boxes.length} boxes`;
-  const kinds = countKinds(boxes).map(({ kind, count: each }) => `${each} ${kind}`);
+  const kinds = countKinds(boxes).map(({ kind, count: each }) => `${each} ${names[kind] ?? kind}`);
   const compared = kinds.length > 0 ? ` (${kinds.join(', ')})` : '';
   return `${title}: ${count}${compared}: ${best.map(boxText).join(', ')}${rest > 0 ? ` and ${rest} more` : ''}.`;
 }

@@ -11,8 +11,13 @@ export function formatRate(rate: number): string {
 /** Four decimals with a real minus sign, as in tables. */
 export const formatExact = format('.4f');
 
-/** Three significant digits for axes and legends, without trailing zeros: "0.5", "−1.24". */
-export const formatShort = format('.3~g');
+const threeDigits = format('.3~g');
+const threeDigitsAndPower = format('.2~e');
+
+/** Three significant digits for axes and legends, without trailing zeros: "0.5", "−1.24", "4.84e-6". */
+export function formatShort(value: number): string {
+  return value !== 0 && Math.abs(value) < 1e-3 ? threeDigitsAndPower(value) : threeDigits(value);
+}
 
 /** A share over many orders of magnitude, with three digits: "0.22", "1,510", "1.5e+9"; a dash where there is none. */
 export function formatShare(share: number | undefined): string {

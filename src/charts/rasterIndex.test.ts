@@ -2,7 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { LayerTrace } from '../base/trace';
 import { spikeMasks } from '../base/spikeMasks';
-import { bandRates, clampRange, orderNeurons, rasterOf, representativeRow, zoomRange, type RasterOrder, type RasterSource } from './rasterIndex';
+import { wholeOf } from './pieces';
+import * as pieces from './rasterIndex';
+import { clampRange, representativeRow, zoomRange, type RasterOrder, type RasterSource } from './rasterIndex';
+
+const rasterOf = (...given: Parameters<typeof pieces.rasterOf>): RasterSource => wholeOf(pieces.rasterOf(...given));
+const orderNeurons = (...given: Parameters<typeof pieces.orderNeurons>): Uint32Array => wholeOf(pieces.orderNeurons(...given));
+const bandRates = (...given: Parameters<typeof pieces.bandRates>): Float32Array => wholeOf(pieces.bandRates(...given));
 
 function traceOf(spikes: readonly (readonly number[])[], channels = 1): LayerTrace {
   const neurons = spikes[0]?.length ?? 0;

@@ -1,3 +1,5 @@
+import type { Pieces } from './pieces';
+
 /** Spikes of one window: bit t of a neuron's number is set where it spiked in step t. */
 export interface RasterWindow {
   steps: number;
@@ -17,28 +19,37 @@ export interface RasterSource {
   spikesPerColumn: Uint32Array;
 }
 
+/** So many neurons are looked at in one piece. */
+const pieceNeurons = 20_000;
+
 /** One pass over the windows; its cost follows neurons and spikes. */
-export function rasterOf(windows: readonly RasterWindow[]): RasterSource {
+export function* rasterOf(windows: readonly RasterWindow[]): Pieces<RasterSource> {
   const columns = windows.reduce((sum, { steps }) => sum + steps, 0);
   const neurons = windows[0]?.masks.length ?? 0;
   const counts = new Uint16Array(neurons);
   const firsts = new Uint16Array(neurons).fill(columns);
   const spikesPerColumn = new Uint32Array(columns);
+  const placed: (RasterWindow & { firstColumn: number })[] = [];
   let firstColumn = 0;
-  const placed = windows.map((window) => {
+  for (const window of windows) {
+    const { masks } = window;
     for (let neuron = 0; neuron < neurons; neuron++) {
-      let mask = window.masks[neuron] ?? 0;
-      if (mask !== 0 && counts[neuron] === 0) firsts[neuron] = firstColumn + lowestBit(mask);
+      if (neuron % pieceNeurons === pieceNeurons - 1) yield;
+      let mask = masks[neuron] ?? 0;
+      if (mask === 0) continue;
+      if (counts[neuron] === 0) firsts[neuron] = firstColumn + lowestBit(mask);
+      let count = counts[neuron] ?? 0;
       for (; mask !== 0; mask &= mask - 1) {
-        counts[neuron] = (counts[neuron] ?? 0) + 1;
+        count++;
         const column = firstColumn + lowestBit(mask);
         spikesPerColumn[column] = (spikesPerColumn[column] ?? 0) + 1;
       }
+      counts[neuron] = count;
     }
-    const own = { ...window, firstColumn };
+    placed.push({ ...window, firstColumn });
     firstColumn += window.steps;
-    return own;
-  });
+    yield;
+  }
   let firedNeurons = 0;
   for (const count of counts) if (count > 0) firedNeurons++;
   return { windows: placed, columns, neurons, counts, firsts, firedNeurons, spikes: spikesPerColumn.reduce((sum, each) => sum + each, 0), spikesPerColumn };
@@ -48,7 +59,7 @@ export function rasterOf(windows: readonly RasterWindow[]): RasterSource {
 export type RasterOrder = 'rate' | 'place' | 'channel';
 
 /** Which neuron each row of the raster shows. */
-export function orderNeurons({ counts, firsts, columns, neurons, firedNeurons }: RasterSource, channels: number, order: RasterOrder, hideSilent: boolean): Uint32Array {
+export function* orderNeurons({ counts, firsts, columns, neurons, firedNeurons }: RasterSource, channels: number, order: RasterOrder, hideSilent: boolean): Pieces<Uint32Array> {
   const rows = new Uint32Array(hideSilent ? firedNeurons : neurons);
   if (order === 'rate') {
     // A counting sort: its buckets are the ranks, so that two million neurons take two passes.
@@ -56,10 +67,12 @@ export function orderNeurons({ counts, firsts, columns, neurons, firedNeurons }:
     const starts = new Uint32Array(ranks + 1);
     const rankOf = (neuron: number): number => (columns - (counts[neuron] ?? 0)) * (columns + 1) + (firsts[neuron] ?? columns);
     for (let neuron = 0; neuron < neurons; neuron++) {
+      if (neuron % pieceNeurons === pieceNeurons - 1) yield;
       if (!hideSilent || counts[neuron] !== 0) starts[rankOf(neuron) + 1] = (starts[rankOf(neuron) + 1] ?? 0) + 1;
     }
     for (let rank = 0; rank < ranks; rank++) starts[rank + 1] = (starts[rank + 1] ?? 0) + (starts[rank] ?? 0);
     for (let neuron = 0; neuron < neurons; neuron++) {
+      if (neuron % pieceNeurons === pieceNeurons - 1) yield;
       if (hideSilent && counts[neuron] === 0) continue;
       const rank = rankOf(neuron);
       const at = starts[rank] ?? 0;
@@ -74,6 +87,7 @@ export function orderNeurons({ counts, firsts, columns, neurons, firedNeurons }:
     for (let neuron = start; neuron < neurons; neuron += stride) {
       if (hideSilent && counts[neuron] === 0) continue;
       rows[at++] = neuron;
+      if (at % pieceNeurons === 0) yield;
     }
   }
   return rows;
@@ -94,37 +108,47 @@ export interface RowRange {
  * Its cost follows the shown neurons and their spikes.
  * @param counted leaves the others' spikes out
  */
-export function bandRates(
+export function* bandRates(
   source: RasterSource,
   rows: Uint32Array,
   { first, last }: RowRange,
   bands: number,
   columns: RowRange = { first: 0, last: source.columns },
   counted: (neuron: number) => boolean = () => true,
-): Float32Array {
+): Pieces<Float32Array> {
   const width = columns.last - columns.first;
   const rates = new Float32Array(bands * width);
   const shown = last - first;
+  const startOf = (band: number): number => first + Math.floor((band * shown) / bands);
   const windows = source.windows.filter(({ firstColumn, steps }) => firstColumn < columns.last && firstColumn + steps > columns.first);
+  // Neurons that add to nothing are left out once and for all; of the others the band is kept.
+  const active: number[] = [];
+  const activeBands: number[] = [];
   for (let band = 0; band < bands; band++) {
-    const start = first + Math.floor((band * shown) / bands);
-    const end = first + Math.floor(((band + 1) * shown) / bands);
-    for (let row = start; row < end; row++) {
+    for (let row = startOf(band); row < startOf(band + 1); row++) {
+      if ((row - first) % pieceNeurons === pieceNeurons - 1) yield;
       const neuron = rows[row] ?? 0;
       if (source.counts[neuron] === 0 || !counted(neuron)) continue;
-      for (const { masks, firstColumn } of windows) {
-        for (let mask = masks[neuron] ?? 0; mask !== 0; mask &= mask - 1) {
-          const column = firstColumn + lowestBit(mask) - columns.first;
-          if (column < 0 || column >= width) continue;
-          const at = band * width + column;
-          rates[at] = (rates[at] ?? 0) + 1;
-        }
+      active.push(neuron);
+      activeBands.push(band);
+    }
+  }
+  // Window after window: each one's masks then stay in the processor's cache.
+  for (const { masks, firstColumn } of windows) {
+    for (let at = 0; at < active.length; at++) {
+      if (at % pieceNeurons === pieceNeurons - 1) yield;
+      const start = (activeBands[at] ?? 0) * width;
+      for (let mask = masks[active[at] ?? 0] ?? 0; mask !== 0; mask &= mask - 1) {
+        const column = firstColumn + lowestBit(mask) - columns.first;
+        if (column < 0 || column >= width) continue;
+        rates[start + column] = (rates[start + column] ?? 0) + 1;
       }
     }
-    for (let column = 0; column < width; column++) {
-      const at = band * width + column;
-      rates[at] = (rates[at] ?? 0) / Math.max(end - start, 1);
-    }
+    yield;
+  }
+  for (let band = 0; band < bands; band++) {
+    const neurons = Math.max(startOf(band + 1) - startOf(band), 1);
+    for (let at = band * width; at < (band + 1) * width; at++) rates[at] = (rates[at] ?? 0) / neurons;
   }
   return rates;
 }

@@ -2,6 +2,7 @@
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import * as onnxruntimeWeb from 'onnxruntime-web';
+import { maximumThreads } from '../base/backendName';
 import { AppError } from '../base/errors';
 import type { LinearFit } from '../base/linearFit';
 import type { Task } from '../base/progress';
@@ -16,14 +17,15 @@ import { race, type Contestant } from '../engine/bench/race';
 import { wholeSweep, type BenchDetail, type BenchFile, type RaceRow, type RunCounts } from '../engine/benchProtocol';
 import type { ModelSource } from '../engine/protocol';
 import { widenedTwice } from '../network/widen';
-import { openBackend, openStockTfjs, type Backend } from '../tensor/backend';
+import { openBackend, openStockTfjs, type Backend, type BackendOptions } from '../tensor/backend';
 import type { LayerClock } from '../tensor/operations';
 import { inputSide, parseOption, stepCount, wholeNumber } from './arguments';
 import { readKernels } from './kernels';
 import { modelSource, nodeSurroundings, terminalTask } from './surroundings';
+import { nodeThreads } from './threads';
 
 const raceCounts: RunCounts = { warmUpRuns: 3, timedRuns: 15 };
-const costCounts: RunCounts = { warmUpRuns: 2, timedRuns: 7 };
+const costCounts: RunCounts = { warmUpRuns: 2, timedRuns: 11 };
 const defaultSteps = 4;
 
 const opponents = ['tfjs', 'onnxruntime-web', 'onnxruntime-node'] as const;
@@ -53,7 +55,7 @@ export async function benchCommand(args: string[]): Promise<void> {
       json: { type: 'boolean', default: false },
     },
   });
-  const threads = parseOption('threads', options.threads, wholeNumber.pipe(z.literal(1, { error: 'every engine here runs on one thread' })));
+  const threads = parseOption('threads', options.threads, wholeNumber.pipe(z.int().min(1).max(maximumThreads, { error: `at most ${maximumThreads}` })));
   const against = options.against.split(',').map((name) => parseOption('against', name, z.enum(opponents, { error: `choose from ${opponents.join(', ')}` })));
   const steps = options.steps === undefined ? defaultSteps : parseOption('steps', options.steps, stepCount);
   const size = options.size === undefined ? undefined : parseOption('size', options.size, inputSide);
@@ -107,14 +109,18 @@ async function measure({ model, snn, ann, size }: Pair, steps: number, against: 
   const spiking: BenchCase = { ...common, network: 'snn', checkpoint: snn };
   const contestants: Contestant[] = [];
   try {
-    const { operations } = await openEvent();
-    for (const benchCase of cases) contestants.push(await networkContestant(benchCase, operations, { engine: 'this', backend: 'event', threads: 1 }, task));
+    // One thread always, so that what more of them gain is measured in the same run.
+    for (const count of threads > 1 ? [1, threads] : [1]) {
+      const { operations } = await openEvent({ eventThreads: nodeThreads(count) });
+      for (const benchCase of cases) contestants.push(await networkContestant(benchCase, operations, { engine: 'this', backend: 'event', threads: count }, task));
+    }
     for (const name of against) {
       for (const benchCase of cases) contestants.push(await opponentContestants[name](benchCase, threads, task));
     }
     const rows = await race(contestants, raceCounts, task);
-    const costs = await measureCosts(spiking, openEvent, pictureOf, wholeSweep, costCounts, task);
-    return { model, width: size, height: size, steps, rows, backend: 'event', costs, memory: await measureMemory(spiking, openEvent, task) };
+    const open = (clock?: LayerClock): Promise<Backend> => openEvent({ ...(clock && { clock }) });
+    const costs = await measureCosts(spiking, open, pictureOf, wholeSweep, costCounts, task);
+    return { model, width: size, height: size, steps, rows, backend: 'event', costs, memory: await measureMemory(spiking, open, task) };
   } finally {
     for (const contestant of contestants) await contestant.release();
   }
@@ -146,8 +152,8 @@ async function openOnnxruntimeNode(): Promise<OnnxRuntime> {
   }
 }
 
-function openEvent(clock?: LayerClock): Promise<Backend> {
-  return openBackend({ preference: 'event', wasmPaths: undefined, eventKernels: () => readKernels(), avoid: [], ...(clock && { clock }) });
+function openEvent(more: Pick<BackendOptions, 'clock' | 'eventThreads'>): Promise<Backend> {
+  return openBackend({ preference: 'event', wasmPaths: undefined, eventKernels: () => readKernels(), avoid: [], ...more });
 }
 
 function tables(machine: BenchFile['machine'], results: readonly Result[]): string {
@@ -194,6 +200,7 @@ function resultLines({ model, width, height, steps, rows, costs, memory }: Resul
         milliseconds(neurons?.medianMs ?? NaN).padStart(11),
       ].join(' '),
     ),
+    `at a tenth of the rate the spiking layers take ${costs.spikingShareAtTenth.toFixed(2)} of their time`,
     '',
     `steps       ${costs.steps.map(({ steps: count }) => String(count).padStart(7)).join('')}`,
     `ms          ${costs.steps.map(({ run }) => run.medianMs.toFixed(1).padStart(7)).join('')}`,

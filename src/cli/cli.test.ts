@@ -223,7 +223,7 @@ describe('what goes wrong', () => {
     ['too many steps', ['detect', '--weights', 'bccd', '--input', 'a.png', '--steps', '17'], 2, /--steps is 17/],
     ['a size that is no multiple of 32', ['detect', '--weights', 'bccd', '--input', 'a.png', '--size', '100'], 2, /multiple of 32/],
     ['an engine that the bench lacks', ['bench', '--against', 'tensorrt'], 2, /--against is tensorrt: choose from tfjs/],
-    ['more threads than the bench has', ['bench', '--threads', '2'], 2, /one thread/],
+    ['more threads than the bench has', ['bench', '--threads', '17'], 2, /at most 16/],
     ['a picture that is not there', ['detect', '--weights', 'bccd', '--input', 'nowhere.png'], 1, /nowhere\.png cannot be read.*\[input\/unreadable\]/s],
     ['a format that cannot be written', ['convert', 'a.pt', 'a.h5'], 2, /\.pt, \.safetensors or \.onnx/],
     ['steps for a file that has none', ['convert', 'a.pt', 'a.safetensors', '--steps', '4'], 2, /--steps means nothing for a \.safetensors/],

@@ -4,9 +4,9 @@ import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { z } from '../base/schema';
 import { detectionResultSchema } from '../engine/protocol';
-import { drawSmear } from '../input/frames/smear';
+import { drawLabelledSmear, drawSmear } from '../input/frames/smear';
 import { unpackDigits } from '../input/frames/mnist';
-import { chosenDigits, computeExample, digitsFile, galleryFolder, galleryRecording, galleryScenes, gallerySeeds } from './gallery';
+import { chosenDigits, computeExample, digitsFile, galleryFolder, galleryLabels, galleryRecording, galleryScenes, gallerySeeds } from './gallery';
 
 describe('the gallery', () => {
   it.each(gallerySeeds)('holds the picture that seed %i draws', async (seed) => {
@@ -16,6 +16,22 @@ describe('the gallery', () => {
     const difference = stored.data.reduce((sum, value, index) => sum + Math.abs(value - (data[index] ?? NaN)), 0) / data.length;
     // What JPEG loses; another seed differs by more than 15.
     expect(difference).toBeLessThan(3);
+  });
+
+  it.each(gallerySeeds)('holds the cells that seed %i draws, each a box on the picture', (seed) => {
+    expect(readFileSync(join(galleryFolder, `smear-${seed}.json`), 'utf8')).toBe(galleryLabels(seed));
+    const { picture, boxes } = drawLabelledSmear(seed);
+    expect(boxes.length).toBeGreaterThan(12);
+    for (const { name, box: [x1, y1, x2, y2] } of boxes) {
+      expect(Math.min(x1, y1, picture.width - x2, picture.height - y2)).toBeGreaterThanOrEqual(0);
+      // Cells lie on a bright ground and are darker than it: so is the middle of each box.
+      const middle = (Math.round((y1 + y2) / 2) * picture.width + Math.round((x1 + x2) / 2)) * 3;
+      expect(picture.data[middle + 1]).toBeLessThan(200);
+      const side = Math.max(x2 - x1, y2 - y1);
+      const [smallest, largest] = { RBC: [60, 130], WBC: [120, 240], Platelets: [18, 45] }[name];
+      expect(side).toBeGreaterThan(smallest ?? 0);
+      expect(side).toBeLessThan(largest ?? 0);
+    }
   });
 
   it.each(galleryScenes)('holds the recording that the simulated camera makes: %j', async ({ scene, seed }) => {

@@ -7,7 +7,7 @@ import type { SceneKind } from '../base/eventOptions';
 import { simulateScene } from '../input/events/scenes';
 import { openWriter } from '../input/events/write';
 import { packDigits, type DigitPools } from '../input/frames/mnist';
-import { drawSmear } from '../input/frames/smear';
+import { drawLabelledSmear, drawSmear } from '../input/frames/smear';
 import { trainedNeuron } from '../network/network';
 import { openBackend } from '../tensor/backend';
 import { readKernels } from './kernels';
@@ -23,6 +23,11 @@ export const gallerySeeds = [1, 2, 3, 4, 5, 6] as const;
 export async function galleryPicture(seed: number): Promise<Buffer> {
   const { width, height, data } = drawSmear(seed);
   return sharp(data, { raw: { width, height, channels: 3 } }).jpeg({ quality: 88, chromaSubsampling: '4:4:4' }).toBuffer();
+}
+
+/** The cells of it, as JSON. */
+export function galleryLabels(seed: number): string {
+  return `${JSON.stringify(drawLabelledSmear(seed).boxes)}\n`;
 }
 
 /** What both networks find on a picture, with the settings that the page opens with. */
@@ -73,7 +78,10 @@ async function writeGallery(): Promise<void> {
     await writeFile(join(galleryFolder, `${scene}-${seed}.raw`), recording);
     await writeFile(join(galleryFolder, `${scene}-${seed}.json`), boxes);
   }
-  for (const seed of gallerySeeds) await writeFile(join(galleryFolder, `smear-${seed}.jpg`), await galleryPicture(seed));
+  for (const seed of gallerySeeds) {
+    await writeFile(join(galleryFolder, `smear-${seed}.jpg`), await galleryPicture(seed));
+    await writeFile(join(galleryFolder, `smear-${seed}.json`), galleryLabels(seed));
+  }
   const example = await computeExample(new Blob([new Uint8Array(await galleryPicture(gallerySeeds[0]))]));
   await writeFile(join(galleryFolder, 'example.json'), `${JSON.stringify(example)}\n`);
 }

@@ -6,10 +6,18 @@ import { dirname, join, resolve } from 'node:path';
 const projectFolder = resolve(import.meta.dirname, '../..');
 const sourceFolder = 'src/tensor/event/kernels';
 const cacheFolder = join(projectFolder, 'node_modules', '.cache', 'ems-yolo');
-const flags = ['-O3', '--enable', 'simd', '--runtime', 'stub', '--noAssert', '--use', 'abort='];
+const commonFlags = ['-O3', '--enable', 'simd', '--runtime', 'stub', '--noAssert', '--use', 'abort='];
 
-/** `index` runs networks, `training` trains them; each is a program with a memory of its own. */
-export type KernelProgram = 'index' | 'training';
+/** A memory that threads share must have a limit; what its data segments leave out is 0 when it is made, and may be something else later. */
+const sharedMemoryFlags = ['--enable', 'threads', '--importMemory', '--sharedMemory', '--initialMemory', '16', '--maximumMemory', '32768', '--zeroFilledMemory'];
+
+/** `index` runs networks, `threads` does it on a memory that several threads share, `training` trains them. */
+const programs = {
+  index: { source: 'index', flags: commonFlags },
+  threads: { source: 'index', flags: [...commonFlags, ...sharedMemoryFlags] },
+  training: { source: 'training', flags: commonFlags },
+} as const;
+export type KernelProgram = keyof typeof programs;
 
 /** The compiled kernels; from a file of the cache where source, flags and compiler are still the same. */
 export async function readKernels(program: KernelProgram = 'index'): Promise<Uint8Array<ArrayBuffer>> {
@@ -26,7 +34,7 @@ export async function kernelsFile(program: KernelProgram, folder = cacheFolder):
   // The compiler's version is fixed there.
   const manifest = await readFile(join(projectFolder, 'package.json'), 'utf8');
   const compiler = /"assemblyscript": "(.*)"/.exec(manifest)?.[1];
-  hash.update(JSON.stringify([program, flags, compiler]));
+  hash.update(JSON.stringify([program, programs[program].flags, compiler]));
   for (const name of (await readdir(join(projectFolder, sourceFolder))).sort()) {
     hash.update(name).update(await readFile(join(projectFolder, sourceFolder, name)));
   }
@@ -45,7 +53,8 @@ export async function kernelsFile(program: KernelProgram, folder = cacheFolder):
 async function compile(program: KernelProgram, file: string): Promise<void> {
   const { main } = await import('assemblyscript/asc');
   let binary: Uint8Array | undefined;
-  const { error, stderr } = await main([`${sourceFolder}/${program}.ts`, ...flags, '--baseDir', projectFolder, '--outFile', 'kernels.wasm'], {
+  const { source, flags } = programs[program];
+  const { error, stderr } = await main([`${sourceFolder}/${source}.ts`, ...flags, '--baseDir', projectFolder, '--outFile', 'kernels.wasm'], {
     writeFile: (_, content) => {
       if (typeof content !== 'string') binary = content;
     },

@@ -135,11 +135,11 @@ describe('the engine client', () => {
     await client.open('webgpu');
     current().emit('message', { data: { type: 'lost', reason: 'driver reset' } });
     await settled();
-    expect(current().received[0]?.payload).toEqual({ preference: 'webgpu', avoid: [] });
+    expect(current().received[0]?.payload).toEqual({ preference: 'webgpu', avoid: [], threads: 1 });
     current().emit('message', { data: { type: 'lost', reason: 'driver reset' } });
     await settled();
     expect(workers).toHaveLength(3);
-    expect(current().received[0]?.payload).toEqual({ preference: 'auto', avoid: ['webgpu'] });
+    expect(current().received[0]?.payload).toEqual({ preference: 'auto', avoid: ['webgpu'], threads: 1 });
     expect(notices.at(-1)).toEqual({ kind: 'backend', choice: { name: 'wasm', label: '', reason: '' } });
     expect(notices).toContainEqual({ kind: 'restarted', reason: 'the graphics device was lost (driver reset)', movedOn: 'webgpu' });
   });
@@ -191,7 +191,7 @@ describe('the engine client', () => {
     const answer = client.request('memory', {});
     await settled();
     expect(workers).toHaveLength(3);
-    expect(current().received[0]?.payload).toEqual({ preference: 'auto', avoid: [] });
+    expect(current().received[0]?.payload).toEqual({ preference: 'auto', avoid: [], threads: 1 });
     current().answer(current().lastId(), { tensors: 1, bytes: 1 });
     expect(await answer).toEqual({ tensors: 1, bytes: 1 });
   });

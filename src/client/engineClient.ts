@@ -43,6 +43,7 @@ export class EngineClient {
   private readonly pending = new Map<number, Pending>();
   private readonly failures = new Map<BackendName, number>();
   private preference: BackendPreference = 'auto';
+  private threads = 1;
   private backend: BackendName | undefined;
   /** What must be loaded or converted again on a new worker, in this order. */
   private readonly loaded = new Map<string, { kind: 'load' | 'convert'; payload: unknown }>();
@@ -54,10 +55,14 @@ export class EngineClient {
     private readonly notify: (notice: EngineNotice) => void,
   ) {}
 
-  /** Opens the engine on the backend that is asked for; another choice later takes a new worker and loads the models again. */
-  async open(preference: BackendPreference): Promise<void> {
+  /**
+   * Opens the engine on the backend that is asked for; another choice later takes a new worker and loads the models again.
+   * @param threads of the CPU engine, where the page may have more than one
+   */
+  async open(preference: BackendPreference, threads = 1): Promise<void> {
     const before = this.preference;
     this.preference = preference;
+    this.threads = threads;
     this.failures.clear();
     this.failedStarts = 0;
     const reopened = this.start();
@@ -123,7 +128,7 @@ export class EngineClient {
     const avoid = [...this.failures].filter(([, count]) => count >= failuresToMoveOn).map(([name]) => name);
     // A backend chosen by name is left too when it keeps failing: a page that works beats a choice that does not.
     const preference = this.preference !== 'auto' && avoid.includes(this.preference) ? 'auto' : this.preference;
-    const choice = (await this.send('open', { preference, avoid }, quietTask, true)) as ResponseOf['open'];
+    const choice = (await this.send('open', { preference, avoid, threads: this.threads }, quietTask, true)) as ResponseOf['open'];
     this.backend = choice.name;
     this.notify({ kind: 'backend', choice });
     for (const { kind, payload } of this.loaded.values()) await this.send(kind, payload, quietTask, true);

@@ -1,9 +1,10 @@
 import { intersectionOverUnion, type Box } from '../base/geometry';
+import { matchBoxes } from '../base/matchBoxes';
 import type { Muted } from '../base/muted';
 import { engine } from '../state/engine';
 import { firstExplainState } from '../state/explain';
-import { setView, usePlayground, type ChosenBox, type PlaygroundState } from '../state/store';
-import { truthInWindow } from './recordings';
+import { setView, tell, usePlayground, type ChosenBox, type PlaygroundState } from '../state/store';
+import { knownLabels, labelName } from './labels';
 import { afterRuns, frameOf, setRun, settingsFor } from './run';
 import { underWay } from './work';
 
@@ -47,17 +48,29 @@ export function chooseSurestBox(): void {
   if (surest) chooseBox({ of: 'snn', class: surest.class, box: surest.box });
 }
 
+/** A labelled box, by the name of its class: why it was found, or why not. */
+export function chooseLabel({ name, box }: { name: string; box: Box }): void {
+  const label = usePlayground.getState().models.snn?.classNames.indexOf(name) ?? -1;
+  if (label >= 0) chooseBox({ of: 'truth', class: label, box });
+  else tell({ tone: 'info', title: `The network has no class ${name}.`, detail: 'It has no score for this box that could be explained; choose another.', code: undefined });
+}
+
 /** The labels that the SNN did not find at the chosen step, one after the other. */
 export function chooseMissedBox(): void {
   const state = usePlayground.getState();
-  const truth = state.recording ? truthInWindow(state.recording) : [];
-  const lists = state.results.snn?.result.detectionsPerStep ?? [];
-  const found = lists[state.view.step] ?? lists.at(-1) ?? [];
-  const missed = truth.filter(({ box, class: label }) => !found.some((each) => each.class === label && intersectionOverUnion(each.box, box) >= sameBox));
-  const { box: chosen } = state.view;
-  const now = chosen?.of === 'truth' ? missed.findIndex(({ box }) => box.join() === chosen.box.join()) : -1;
+  const { results, view, models } = state;
+  const labels = knownLabels(state);
+  const lists = results.snn?.result.detectionsPerStep ?? [];
+  const missed = matchBoxes(lists[view.step] ?? lists.at(-1) ?? [], labels).missed.flatMap((index) => labels.slice(index, index + 1));
+  const now = view.box?.of === 'truth' ? missed.findIndex(({ box }) => box.join() === view.box?.box.join()) : -1;
   const next = missed[(now + 1) % Math.max(missed.length, 1)];
-  if (next) chooseBox({ of: 'truth', class: next.class ?? 0, box: next.box });
+  if (next) {
+    setView({ labels: true });
+    chooseLabel({ name: labelName(next, models.snn?.classNames), box: next.box });
+  } else {
+    const title = labels.length > 0 ? 'No labelled box was missed.' : 'Nothing is known to be here: there are no labels.';
+    tell({ tone: 'info', title, detail: 'Choose another step or picture, or drop a file of labels (VOC, YOLO, Gen1).', code: undefined });
+  }
 }
 
 /** Boxes of two steps are the same where they overlap by this much. */

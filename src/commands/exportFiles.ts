@@ -3,8 +3,11 @@ import { csvFile } from '../base/csv';
 import { pairBoxes } from '../base/boxDifference';
 import type { Detection } from '../base/geometry';
 import { npyFile } from '../base/npy';
+import { stepHistogram } from '../base/stepHistogram';
 import { usePlayground, type PaneResult, type Slot, type TraceResult } from '../state/store';
+import { annBoxes, convertedPoints, trainedPoints } from './convergence';
 import { energyCsv } from './energyCsv';
+import { knownLabels } from './labels';
 import { saveFile } from './saveFile';
 import { tellError } from './work';
 
@@ -18,12 +21,14 @@ interface Shown {
   detections: readonly Detection[];
 }
 
+const networkNames: Record<Slot, string> = { snn: 'SNN', ann: 'ANN', converted: 'converted SNN' };
+
 /** Each network's boxes as its pane shows them. */
 function shownBoxes(): Shown[] {
-  const { results, view } = usePlayground.getState();
-  return (['snn', 'ann'] as const).flatMap((slot) => {
+  const { results, view, source, converted } = usePlayground.getState();
+  return (['snn', 'ann', 'converted'] as const).flatMap((slot) => {
     const pane = results[slot];
-    if (!pane) return [];
+    if (!pane || pane.sourceId !== source?.id || (slot === 'converted' && !converted.isOn)) return [];
     const { detectionsPerStep } = pane.result;
     const step = Math.min(slot === 'snn' ? view.step : 0, detectionsPerStep.length - 1);
     return [{ slot, pane, step, detections: detectionsPerStep[step] ?? [] }];
@@ -86,7 +91,7 @@ function categoryOf(label: number, classNames: readonly string[]): number {
 export function saveCocoResults(slot: Slot): void {
   const shown = boxes()?.find((each) => each.slot === slot);
   if (!shown) {
-    if (shownBoxes().length > 0) missing(`there is no ${slot.toUpperCase()} result`, 'Load such a network first.');
+    if (shownBoxes().length > 0) missing(`there is no result of the ${networkNames[slot]}`, 'Load such a network first.');
     return;
   }
   const { source, models } = usePlayground.getState();
@@ -112,6 +117,20 @@ export function saveRates(): void {
   });
   const header = ['layer', 'row', 'block', 'label', 'neurons', 'mean rate', ...Array.from({ length: steps }, (_, step) => `step ${step + 1}`)];
   saveFile(csvFile(header, rows), `${stem()}-rates.csv`);
+}
+
+/** A row for each T of each network that has run: the paper's few steps against the many of conversion. */
+export function saveConvergence(): void {
+  const state = usePlayground.getState();
+  const [ann, labels] = [annBoxes(state), knownLabels(state)];
+  const rows = (['snn', 'converted'] as const).flatMap((network) => {
+    const points = network === 'snn' ? trainedPoints : convertedPoints;
+    const withLabels = points(state, labels.length > 0 ? labels : undefined);
+    const convention = state.energy.estimates[network]?.chosen.convention;
+    return points(state, ann).map(({ steps, agreement, spikes, energyPj }, index) => [network, steps, agreement ?? undefined, withLabels[index]?.agreement ?? undefined, spikes, energyPj ?? undefined, convention]);
+  });
+  if (rows.length === 0) return missing('no network has run', 'Choose a picture and a model first.');
+  saveFile(csvFile(['network', 'T', 'agreement_with_ann', 'agreement_with_labels', 'spikes', 'energy_pj', 'convention'], rows), `${stem()}-by-T.csv`);
 }
 
 /** Of the SNN or of the converted network, layer by layer, under the convention that is chosen on the page. */
@@ -163,6 +182,40 @@ export function saveLayer(array: 'membrane' | 'emitted'): void {
   saveFile(npyFile(spikes ? Uint8Array.from(values) : values, shape), `${stem()}-layer${layer.index}-${spikes ? 'spikes' : array}.npy`);
 }
 
+const histogramBins = 60;
+
+/** Shares of the chosen layer's membranes, from the lowest to the highest; one bin ends at the threshold. */
+export function saveHistogram(): void {
+  const traced = chosenTrace();
+  if (!traced) return;
+  const { layer, trace } = traced;
+  let [low, high] = [Infinity, -Infinity];
+  for (const value of trace.membrane) [low, high] = [Math.min(low, value), Math.max(high, value)];
+  const histogram = stepHistogram(trace.membrane, trace.steps, { low, high }, histogramBins, trace.threshold);
+  const width = (histogram.high - histogram.low) / histogram.bins;
+  const rows = Array.from({ length: histogram.bins }, (_, bin) => [histogram.low + bin * width, histogram.low + (bin + 1) * width, ...histogram.shares.map((shares) => shares[bin])]);
+  const header = ['above', 'up to', ...histogram.shares.map((_, step) => `step ${step + 1}`)];
+  saveFile(csvFile(header, rows), `${stem()}-layer${layer.index}-histogram.csv`);
+}
+
+/** Spikes of the chosen layer in the windows that the raster shows, one after the other: `[windows x T, H, W, C]` as bytes. */
+export function saveRaster(): void {
+  const traced = chosenTrace();
+  if (!traced) return;
+  const { layer, trace } = traced;
+  const neurons = trace.height * trace.width * trace.channels;
+  const { history, recording } = usePlayground.getState();
+  const windows = recording ? history.frames.filter(({ masks }) => masks.length === neurons) : [];
+  if (windows.length === 0) return missing('no window of a recording was looked at', 'Open a recording and play it, or save the layer’s spikes.');
+  const steps = windows.reduce((sum, window) => sum + window.steps, 0);
+  const spikes = new Uint8Array(steps * neurons);
+  let first = 0;
+  for (const window of windows) {
+    for (let step = 0; step < window.steps; step++, first += neurons) window.masks.forEach((mask, neuron) => (spikes[first + neuron] = (mask >>> step) & 1));
+  }
+  saveFile(npyFile(spikes, [steps, trace.height, trace.width, trace.channels]), `${stem()}-layer${layer.index}-windows.npy`);
+}
+
 /** A row for each layer: gradient x spike and its magnitude per step, and what adds to the explained sum directly. */
 export function saveExplanation(): void {
   const { explain, results } = usePlayground.getState();
@@ -178,11 +231,11 @@ export function saveExplanation(): void {
     ...direct,
   ]);
   const others = [
-    [undefined, undefined, 'input, directly', ...steps.flatMap(() => [undefined, undefined]), result.directInput],
+    [undefined, undefined, 'input directly', ...steps.flatMap(() => [undefined, undefined]), result.directInput],
     [undefined, undefined, 'biases', ...steps.flatMap(() => [undefined, undefined]), result.biases],
     [undefined, undefined, 'explained sum', ...steps.flatMap(() => [undefined, undefined]), result.explained],
   ];
-  const of = (name: string): string[] => steps.map((step) => `${name}, step ${step}`);
+  const of = (name: string): string[] => steps.map((step) => `${name} step ${step}`);
   saveFile(csvFile(['layer', 'row', 'label', ...of('gradient x spike'), ...of('magnitude'), ...of('direct')], [...rows, ...others]), `${stem()}-explanation.csv`);
 }
 

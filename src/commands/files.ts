@@ -1,14 +1,14 @@
-import { AppError } from '../base/errors';
 import { engine } from '../state/engine';
 import { usePlayground } from '../state/store';
 import { droppedDataset } from './datasetFiles';
+import { openPictureLabels } from './labels';
 import { loadCheckpointFile } from './models';
 import { choosePage } from './pages';
 import { openLabels, openRecording } from './recordings';
 import { openSettings } from './shared';
 import { openVideo } from './simulate';
 import { showPicture } from './sources';
-import { tellError, underWay } from './work';
+import { underWay } from './work';
 
 /** Lets a person choose files from wherever they are on the page. */
 export function chooseFiles(): void {
@@ -32,7 +32,7 @@ export async function openDropped(transfer: DataTransfer, slot: 'snn' | 'ann'): 
   await openDataset(dataset);
 }
 
-/** Everything that was dropped at once: checkpoints first, so that what lies beside them is run with them; labels with their recording. */
+/** Everything that was dropped at once: checkpoints first, so that what lies beside them is run with them; labels with what they belong to. */
 export async function openFiles(files: readonly File[], slot: 'snn' | 'ann'): Promise<void> {
   const kinds = await Promise.all(files.map(async (file) => ({ file, kind: await kindOf(file) })));
   const of = (kind: FileKind): File[] => kinds.filter((known) => known.kind === kind).map(({ file }) => file);
@@ -46,12 +46,9 @@ export async function openFiles(files: readonly File[], slot: 'snn' | 'ann'): Pr
   if (recording) await openRecordingFile(recording, labels);
   else if (video) await openVideo(video);
   else if (picture) await showPicture(picture, { title: picture.name, origin: 'Your file', originUrl: undefined, sample: undefined });
-  else if (labels.length > 0) await openLabelsOf(labels);
-}
-
-async function openLabelsOf(labels: readonly File[]): Promise<void> {
-  if (usePlayground.getState().recording) await openLabels(labels);
-  else tellError(new AppError('input/unsupported', 'Boxes were opened, and there is no recording that they belong to.', 'Open the recording first, or both at once.'));
+  if (labels.length === 0 || recording) return;
+  if (!picture && usePlayground.getState().recording) await openLabels(labels);
+  else await openPictureLabels(labels);
 }
 
 let nextRecording = 1;

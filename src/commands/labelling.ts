@@ -142,7 +142,8 @@ export async function saveLabels(): Promise<void> {
     const { BlobReader, BlobWriter, ZipWriter, configure } = await import('@zip.js/zip.js');
     configure({ useWebWorkers: false });
     const writer = new ZipWriter(new BlobWriter('application/zip'));
-    for (const { path, blob } of content.files) await writer.add(path, new BlobReader(blob), { level: path.startsWith('images/') ? 0 : 5 });
+    // Pictures are compressed already, and labels are small.
+    for (const { path, blob } of content.files) await writer.add(path, new BlobReader(blob), { level: 0 });
     return writer.close();
   });
   if (zip) saveFile(zip, 'labels.zip');

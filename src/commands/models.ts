@@ -1,30 +1,39 @@
 import { z } from '../base/schema';
+import { usableThreads } from '../base/threads';
 import { engine } from '../state/engine';
 import { usePlayground, type BackendPreference, type KeptModel, type ModelDescription, type ModelSource, type Slot } from '../state/store';
 import { readKeptModel } from './keptModels';
 import { rerun, setRun } from './run';
 import { underWay } from './work';
 
+/** The model that reads handwritten digits. */
+export const digitsModel = { name: 'digits', title: 'Handwritten digits (EMS-Res10, 160 px)', reads: 'pictures', slots: ['snn'] } as const;
+
 /** A model that the site ships, as its list names it. */
 export const shippedModels = [
   { name: 'bccd', title: 'Blood cells (EMS-Res10, 256 px)', reads: 'pictures', slots: ['snn', 'ann'] },
+  digitsModel,
   { name: 'nmnist-scenes', title: 'Digits from events (EMS-Res10, 128 px)', reads: 'events', slots: ['snn'] },
+  { name: 'digits-events', title: 'Digits from events, with an ANN twin (EMS-Res10, 128 px)', reads: 'events', slots: ['snn', 'ann'] },
 ] as const;
 
 export async function startEngine(): Promise<void> {
-  await underWay('engine', 'Starting the engine', () => engine.open('auto'));
+  await underWay('engine', 'Starting the engine', () => engine.open('auto', usePlayground.getState().threads));
 }
 
+/** Threads of the CPU engine to choose from. */
+export const mostThreads = usableThreads();
+
 /** A backend that cannot be had leaves the one that works. */
-export async function chooseBackend(preference: BackendPreference): Promise<void> {
-  const before = usePlayground.getState().backendPreference;
-  usePlayground.setState({ backendPreference: preference });
+export async function chooseBackend(preference: BackendPreference, threads = usePlayground.getState().threads): Promise<void> {
+  const { backendPreference, threads: threadsBefore } = usePlayground.getState();
+  usePlayground.setState({ backendPreference: preference, threads });
   const opened = await underWay('engine', 'Starting the engine', async () => {
-    await engine.open(preference);
+    await engine.open(preference, threads);
     return true;
   });
   if (opened) rerun();
-  else usePlayground.setState({ backendPreference: before });
+  else usePlayground.setState({ backendPreference, threads: threadsBefore });
 }
 
 /** The SNN and, where it has one, its twin. */
@@ -42,12 +51,8 @@ export async function chooseModelFor(reads: 'pictures' | 'events'): Promise<void
   if (fitting) await loadShippedModel(fitting.name);
 }
 
-/** The model that reads handwritten digits, as far as the site ships one. */
-export const digitsModel = shippedModels.find(({ name }: { name: string }) => name === 'digits');
-
 /** A shipped model for something else makes way for the one that reads digits; what a person loaded stays. */
 export async function chooseModelForDigits(): Promise<void> {
-  if (!digitsModel) return chooseModelFor('pictures');
   const { models } = usePlayground.getState();
   if (models.snn?.name === digitsModel.name) return;
   if (!models.snn || shippedModels.some(({ name }) => name === models.snn?.name)) await loadShippedModel(digitsModel.name);

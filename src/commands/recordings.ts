@@ -1,6 +1,7 @@
 import type { RecordingSettings, RecordingRef, RecordingState, ScannedRecording, TruthBox } from '../state/store';
 import { engine } from '../state/engine';
 import { gen1Window, usePlayground } from '../state/store';
+import { readLabels } from './labels';
 import { chooseModelFor } from './models';
 import { detectAll, rerun, takeSource } from './run';
 import { saveFile } from './saveFile';
@@ -63,11 +64,7 @@ export async function openLabels(files: readonly File[]): Promise<void> {
   const { recording } = usePlayground.getState();
   if (!recording) return;
   const { sensor } = recording.scanned.summary;
-  const truth = await underWay('labels', 'Reading the boxes', async (task) => {
-    const boxes: TruthBox[] = [];
-    for (const file of files) boxes.push(...(await engine.request('readTruth', { name: file.name, blob: file, sensor }, task)));
-    return boxes;
-  });
+  const truth = await readLabels(files, sensor);
   if (!truth) return;
   change({ truth }, recording.ref.id);
   const first = truth.find(({ timeUs }) => timeUs !== undefined)?.timeUs;
@@ -199,12 +196,4 @@ export async function saveRecordingAs(format: WritableFormatId, ending: string):
   if (!recording) return;
   const blob = await underWay('save', 'Writing the recording', (task) => engine.request('saveRecording', { recording: recording.ref, format }, task));
   if (blob) saveFile(blob, `${recording.title.replace(/\.[^.]*$/, '')}${ending}`);
-}
-
-/** What is under the present window's end: the labels given then, or throughout. */
-export function truthInWindow({ truth, fromUs, settings }: RecordingState): TruthBox[] {
-  const toUs = fromUs + settings.windowUs;
-  const timed = truth.filter(({ timeUs }) => timeUs !== undefined && timeUs > fromUs && timeUs <= toUs);
-  const lastUs = Math.max(...timed.map(({ timeUs }) => timeUs ?? 0));
-  return truth.filter(({ timeUs }) => timeUs === undefined || (timed.length > 0 && timeUs === lastUs));
 }

@@ -1,9 +1,9 @@
 import { AppError } from '../base/errors';
 import { defaultSimulatorSettings, type SceneKind, type SimulatorSettings } from '../base/eventOptions';
-import { z } from '../base/schema';
 import { lightOnDark, paintSketch, type Sketch } from '../base/sketch';
 import { engine } from '../state/engine';
 import { usePlayground } from '../state/store';
+import { readGalleryLabels } from './labels';
 import { openRecording, showWindow } from './recordings';
 import { tellError, underWay } from './work';
 
@@ -45,26 +45,16 @@ export const galleryRecordings: readonly GalleryRecording[] = (
   ] as const
 ).map(([scene, seed]) => ({ title: `${sceneTitles[scene]} ${seed}`, sample: `${scene}-${seed}`, file: `${import.meta.env.BASE_URL}gallery/${scene}-${seed}.raw` }));
 
-const truthSchema = z.array(
-  z.object({
-    timeUs: z.number().optional(),
-    box: z.tuple([z.number(), z.number(), z.number(), z.number()]),
-    class: z.int().optional(),
-    name: z.string().optional(),
-  }),
-);
-
 export async function openGalleryRecording({ title, sample, file }: GalleryRecording): Promise<void> {
   const fetched = await underWay('recording', `Opening ${title}`, async ({ signal }) => {
     const [recording, boxes] = await Promise.all([file, file.replace(/raw$/, 'json')].map((address) => fetch(address, { signal })));
     if (!recording?.ok || !boxes?.ok) {
       throw new AppError('fetch/failed', `${title} could not be fetched.`, 'Reload the page; if that does not help, the site is incomplete.');
     }
-    return { blob: await recording.blob(), truth: truthSchema.parse(await boxes.json()) };
+    return { blob: await recording.blob(), truth: readGalleryLabels(await boxes.json()) };
   });
   if (!fetched) return;
-  const truth = fetched.truth.map(({ timeUs, box, class: label, name }) => ({ timeUs, box, class: label, name }));
-  await openRecording({ kind: 'file', id: file, name: file, blob: fetched.blob }, { title, origin: sceneOrigin, sample }, { truth });
+  await openRecording({ kind: 'file', id: file, name: file, blob: fetched.blob }, { title, origin: sceneOrigin, sample }, { truth: fetched.truth });
 }
 
 /** A scene that nobody has seen, filmed now. */

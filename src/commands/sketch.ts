@@ -63,6 +63,7 @@ async function pictureOf({ strokes }: Sketch): Promise<PictureSource> {
     originUrl: undefined,
     sample: undefined,
     image,
+    truth: [],
     bitmap: canvas.transferToImageBitmap(),
     size: { width: pictureSide, height: pictureSide },
   };

@@ -1,6 +1,8 @@
 import { AppError } from '../base/errors';
+import { quietTask } from '../base/progress';
 import { engine } from '../state/engine';
-import { usePlayground, type PictureSource } from '../state/store';
+import { usePlayground, type PictureSource, type TruthBox } from '../state/store';
+import { readGalleryLabels } from './labels';
 import { chooseModelFor } from './models';
 import { rerun, takeSource } from './run';
 import { tellError, underWay, unreadablePicture } from './work';
@@ -11,6 +13,7 @@ let nextSource = 1;
 export async function showPicture(
   image: Blob,
   about: Pick<PictureSource, 'title' | 'origin' | 'originUrl' | 'sample'>,
+  truth: readonly TruthBox[] = [],
 ): Promise<void> {
   let bitmap: ImageBitmap;
   try {
@@ -22,14 +25,14 @@ export async function showPicture(
   const { recording } = usePlayground.getState();
   // The example is shown before any model has been asked for.
   if (recording) await chooseModelFor('pictures');
-  takeSource({ kind: 'picture', ...about, id: `picture ${nextSource++}`, image, bitmap, size: { width: bitmap.width, height: bitmap.height } });
+  takeSource({ kind: 'picture', ...about, id: `picture ${nextSource++}`, image, bitmap, truth, size: { width: bitmap.width, height: bitmap.height } });
   rerun();
 }
 
 export interface DrawnPicture {
   title: string;
   sample: string;
-  /** Address on this site. */
+  /** Address on this site; its boxes lie beside it. */
   file: string;
 }
 
@@ -43,8 +46,14 @@ export const drawnPictures: readonly DrawnPicture[] = [1, 2, 3, 4, 5, 6].map((se
 const drawnOrigin = 'Drawn by this program; not a photograph.';
 
 export async function showDrawnPicture(picture: DrawnPicture): Promise<void> {
-  const response = await underWay('picture', `Opening ${picture.title}`, (task) => fetch(picture.file, { signal: task.signal }));
-  if (response?.ok) await showPicture(await response.blob(), { title: picture.title, origin: drawnOrigin, originUrl: undefined, sample: picture.sample });
+  const fetched = await underWay('picture', `Opening ${picture.title}`, async ({ signal }) => {
+    const [image, boxes] = await Promise.all([picture.file, picture.file.replace(/jpg$/, 'json')].map((address) => fetch(address, { signal })));
+    if (!image?.ok || !boxes?.ok) {
+      throw new AppError('fetch/failed', `${picture.title} could not be fetched.`, 'Reload the page; if that does not help, the site is incomplete.');
+    }
+    return { image: await image.blob(), truth: readGalleryLabels(await boxes.json()) };
+  });
+  if (fetched) await showPicture(fetched.image, { title: picture.title, origin: drawnOrigin, originUrl: undefined, sample: picture.sample }, fetched.truth);
 }
 
 /** A new scene from a seed that nobody has seen. */
@@ -53,26 +62,29 @@ export async function drawAnother(): Promise<void> {
 }
 
 export async function drawFromSeed(seed: number): Promise<void> {
-  const image = await underWay('picture', 'Drawing a smear', (task) => engine.request('draw', { seed }, task));
-  if (image) await showPicture(image, { title: `Drawn smear ${seed}`, origin: drawnOrigin, originUrl: undefined, sample: `drawn-${seed}` });
+  const drawn = await underWay('picture', 'Drawing a smear', (task) => engine.request('draw', { seed }, task));
+  if (drawn) await showPicture(drawn.image, { title: `Drawn smear ${seed}`, origin: drawnOrigin, originUrl: undefined, sample: `drawn-${seed}` }, drawn.truth);
 }
 
 export interface RemotePicture {
   title: string;
   sample: string;
   url: string;
+  /** Its boxes, in the same repository. */
+  labelsUrl: string;
   origin: string;
   originUrl: string;
 }
 
-const bccdCommit = 'd272fb14';
+const bccdFolder = 'https://raw.githubusercontent.com/Shenggan/BCCD_Dataset/d272fb14/BCCD';
 
 /** Real pictures that stay in their own repository and are fetched when a person asks for them. */
 export const remotePictures: readonly RemotePicture[] = ['00000', '00003', '00028', '00110', '00200', '00340'].map(
   (number) => ({
     title: `Blood smear ${number}`,
     sample: `bccd-${number}`,
-    url: `https://raw.githubusercontent.com/Shenggan/BCCD_Dataset/${bccdCommit}/BCCD/JPEGImages/BloodImage_${number}.jpg`,
+    url: `${bccdFolder}/JPEGImages/BloodImage_${number}.jpg`,
+    labelsUrl: `${bccdFolder}/Annotations/BloodImage_${number}.xml`,
     origin: 'BCCD data set, MIT licence',
     originUrl: 'https://github.com/Shenggan/BCCD_Dataset',
   }),
@@ -101,5 +113,17 @@ export async function fetchPicture(picture: RemotePicture): Promise<void> {
     }
     return response.blob();
   });
-  if (image) await showPicture(image, picture);
+  if (!image) return;
+  await showPicture(image, picture);
+  await fetchLabels(picture);
+}
+
+/** The picture is what was asked for: where its labels cannot be had, nothing is said to be known of it. */
+async function fetchLabels({ labelsUrl, sample }: RemotePicture): Promise<void> {
+  const response = await fetch(labelsUrl, { referrerPolicy: 'no-referrer' }).catch(() => undefined);
+  const { source } = usePlayground.getState();
+  if (!response?.ok || source?.kind !== 'picture' || source.sample !== sample) return;
+  const blob = await response.blob();
+  const truth = await engine.request('readTruth', { name: labelsUrl, blob, sensor: source.size }, quietTask).catch(() => undefined);
+  usePlayground.setState(({ source: now }) => (truth && now?.kind === 'picture' && now.id === source.id ? { source: { ...now, truth } } : {}));
 }

@@ -1,5 +1,5 @@
 import { z } from '../base/schema';
-import { drawnPictures, showPicture } from './sources';
+import { drawnPictures, showDrawnPicture } from './sources';
 import { findKeptModels } from './keptModels';
 import { fetchAhead, startEngine } from './models';
 import { applyShared, applyView, firstView, followAddress, readAddress } from './shared';
@@ -34,13 +34,12 @@ async function showExample(): Promise<void> {
   const [picture] = drawnPictures;
   if (!picture) return;
   const base = `${import.meta.env.BASE_URL}gallery`;
-  const [image, example] = await Promise.all([
-    fetch(picture.file).then((response) => (response.ok ? response.blob() : undefined)),
-    fetch(`${base}/example.json`).then((response) => (response.ok ? response.json() : undefined)),
-  ]).catch(() => [undefined, undefined]);
-  if (!image) return;
-  const { title, sample } = picture;
-  await showPicture(image, { title, origin: 'Drawn by this program; not a photograph.', originUrl: undefined, sample });
+  const [, example] = await Promise.all([
+    showDrawnPicture(picture),
+    fetch(`${base}/example.json`)
+      .then((response) => (response.ok ? response.json() : undefined))
+      .catch(() => undefined),
+  ]);
   const parsed = exampleSchema.safeParse(example);
   const { source, results } = usePlayground.getState();
   if (!parsed.success || !source || results.snn) return;

@@ -40,7 +40,7 @@ const rateCostSchema = z.object({
   threshold: z.number(),
   firingRate: z.number().nullable().transform(numberOrNaN),
   run: spreadSchema,
-  /** The convolutions that read spikes, together; null where the engine does not tell its layers apart. */
+  /** The convolutions that read spikes: each layer's median, shortest and longest time, added up; null where the engine does not tell its layers apart. */
   spikingLayers: spreadSchema.nullable(),
   /** All neurons together, which an engine may also do within its convolutions. */
   neurons: spreadSchema.nullable(),
@@ -71,6 +71,8 @@ const costsSchema = z.object({
   sizesFit: fitSchema.nullable(),
   /** Empty where the engine does not tell its layers apart. */
   layers: z.array(layerCostSchema),
+  /** Share of their time that the spiking layers take at a tenth of the rate, between the two measured rates around it; NaN where that is not known. */
+  spikingShareAtTenth: z.number().nullable().transform(numberOrNaN),
 });
 /** What one engine's time depends on. */
 export type Costs = z.infer<typeof costsSchema>;
@@ -167,7 +169,7 @@ export type Sweep = z.infer<typeof sweepSchema>;
 
 /** Everything that one engine's time depends on, as the command line and the page measure it. */
 export const wholeSweep: Sweep = {
-  factors: [1, 1.25, 1.5, 2, 3, 5, 8],
+  factors: [1, 1.5, 2, 2.5, 3, 5, 8],
   atTenth: true,
   stepCounts: [1, 2, 4, 6, 8, 12, 16],
   sideShares: [0.5, 0.75, 1, 1.25, 1.5],

@@ -29,7 +29,7 @@ function setUp(backend: Partial<Backend> = {}) {
     }),
   );
   const ask = (id: number, kind: string, payload: unknown): void => handler.receive({ type: 'request', id, kind, payload });
-  const open = (): void => ask(1, 'open', { preference: 'auto', avoid: [] });
+  const open = (): void => ask(1, 'open', { preference: 'auto', avoid: [], threads: 1 });
   const answered = async (id: number): Promise<FromWorker | undefined> => {
     for (let turn = 0; turn < 50; turn++) {
       const answer = posted.find((message) => 'id' in message && message.id === id && message.type !== 'progress');

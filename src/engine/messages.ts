@@ -4,7 +4,7 @@ import { energyBreakdown } from '../energy/energy';
 import { isRecording } from '../input/events/open';
 import { readTruth } from '../base/truth';
 import { toWorkerSchema, type FromWorker } from '../base/workerMessages';
-import { openBackend, type Backend, type BackendOptions } from '../tensor/backend';
+import { openBackend, type Backend, type BackendOptions, type EventThreads } from '../tensor/backend';
 import { predictProfile } from '../train/laboratory/meanField';
 import { measureProfile, measureSpectrum } from '../train/laboratory/stacks';
 import {
@@ -30,7 +30,7 @@ export class MessageHandler {
 
   constructor(
     private readonly surroundings: Surroundings,
-    private readonly programs: Pick<BackendOptions, 'wasmPaths' | 'eventKernels'>,
+    private readonly programs: Pick<BackendOptions, 'wasmPaths' | 'eventKernels'> & { threads?: (count: number) => EventThreads | undefined },
     private readonly post: Post,
     private readonly open: (options: BackendOptions) => Promise<Backend> = openBackend,
   ) {}
@@ -71,8 +71,9 @@ export class MessageHandler {
   }
 
   private readonly handlers: Handlers = {
-    open: async ({ preference, avoid }) => {
-      const backend = await this.open({ preference, avoid, ...this.programs });
+    open: async ({ preference, avoid, threads }) => {
+      const { wasmPaths, eventKernels, threads: threadsOf } = this.programs;
+      const backend = await this.open({ preference, avoid, wasmPaths, eventKernels, eventThreads: threadsOf?.(threads) });
       void backend.lost.then((reason) => this.post({ type: 'lost', reason }, []));
       this.session = new Session(backend, this.surroundings);
       return backend.choice;

@@ -1,5 +1,5 @@
 import { z } from '../base/schema';
-import { backendNames } from '../base/backendName';
+import { backendNames, maximumThreads } from '../base/backendName';
 import { largestBurst, maximumCalibrationFrames, maximumConvertedSteps, normalisations } from '../base/conversionOptions';
 import { energyConventionSchema } from '../base/energyConvention';
 import { datasetFormats, datasetParts, type DatasetFormat } from '../base/datasetOptions';
@@ -148,7 +148,8 @@ const evaluatedNetworkSchema = z.union([
 ]);
 
 export const requestSchemas = {
-  open: z.object({ preference: backendPreferenceSchema, avoid: z.array(z.enum(backendNames)) }),
+  /** `threads`: of the CPU engine. */
+  open: z.object({ preference: backendPreferenceSchema, avoid: z.array(z.enum(backendNames)), threads: z.int().min(1).max(maximumThreads) }),
   /** A file of a converted network finds its own slot. */
   load: z.object({ slot: slotSchema.exclude(['converted']), source: modelSourceSchema }),
   /** Makes the converted network of the ANN twin that is loaded. */
@@ -234,7 +235,7 @@ export const requestSchemas = {
   predictGradient: z.object({ kind: z.enum(stackKinds), settings: stackSettingsSchema }),
   /** The Jacobian of block number `place` (from 1) of a drawn stack. */
   measureSpectrum: z.object({ kind: z.enum(blockKinds), place: z.int().min(1).max(deepestStack), settings: stackSettingsSchema, seed: z.int().nonnegative() }),
-  /** A drawn smear as a PNG. */
+  /** A drawn smear as a PNG, and the cells that were drawn. */
   draw: z.object({ seed: z.int().nonnegative() }),
   /** Estimates of energy under a convention; nothing runs for them. */
   estimateEnergy: z.object({ runs: z.array(operationCountsSchema).max(1000), convention: energyConventionSchema }),
@@ -505,7 +506,7 @@ export interface ResponseOf {
   measureGradient: GradientProfile;
   predictGradient: GradientProfile;
   measureSpectrum: BlockSpectrum;
-  draw: Blob;
+  draw: { image: Blob; truth: readonly TruthBox[] };
   estimateEnergy: readonly EnergyBreakdown[];
   openDataset: DatasetSummary;
   evaluate: EvaluationState;

@@ -12,7 +12,7 @@ import type { Checkpoint, NetworkMode } from '../checkpoint/types';
 import type { Candidates } from '../detect/decode';
 import type { LetterboxPlacement } from '../detect/letterbox';
 import { estimateEnergy } from '../energy/energy';
-import { drawSmear } from '../input/frames/smear';
+import { drawLabelledSmear } from '../input/frames/smear';
 import { calibrate, conversionOfCheckpoint, type Conversion } from '../network/conversion';
 import { ConvertedNetwork } from '../network/converted';
 import type { NetworkGraph } from '../network/graph';
@@ -30,6 +30,7 @@ import type {
   ModelSource,
   RequestPayload,
   ResponseOf,
+  TruthBox,
   RunSettings,
   Slot,
   StepPictures,
@@ -346,8 +347,10 @@ export class Session {
     return made;
   }
 
-  draw({ seed }: RequestPayload<'draw'>): Promise<Blob> {
-    return this.surroundings.encodePicture(drawSmear(seed));
+  async draw({ seed }: RequestPayload<'draw'>): Promise<ResponseOf['draw']> {
+    const { picture, boxes } = drawLabelledSmear(seed);
+    const truth = boxes.map(({ name, box }): TruthBox => ({ name, box, class: undefined, timeUs: undefined }));
+    return { image: await this.surroundings.encodePicture(picture), truth };
   }
 
   memory(): { tensors: number; bytes: number } {

@@ -11,7 +11,7 @@ import { graphOfCheckpoint } from './weights';
 /**
  * How an ANN twin becomes a spiking network without training: every ReLU becomes an integrate-and-fire neuron with reset by
  * subtraction whose threshold is a high percentile of what the ReLU emitted on calibration pictures (Rueckauer et al. 2017;
- * channel by channel: Kim et al. 2020, "Spiking-YOLO"). src/decisions/0012-conversion.md says which parts of which
+ * channel by channel: Kim et al. 2020, "Spiking-YOLO"). src/decisions/0014-conversion.md says which parts of which
  * paper are here.
  */
 

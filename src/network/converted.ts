@@ -29,7 +29,7 @@ export interface ConvertedState {
  * An ANN twin run with spikes. Weights are the twin's, scaled by the threshold of the neurons that a convolution reads, since
  * a spike stands for one threshold. Additions, concatenations and upsampling work on the currents of each step: they are
  * linear, so that means over time go through them unchanged. Max pooling is not, and pools sums over time
- * (src/decisions/0012-conversion.md).
+ * (src/decisions/0014-conversion.md).
  */
 export class ConvertedNetwork {
   private constructor(

@@ -1,3 +1,4 @@
+import { usableThreads } from '../base/threads';
 import { create } from 'zustand';
 import type { ErrorReport } from '../base/errors';
 import type { Progress } from '../base/progress';
@@ -80,6 +81,8 @@ export interface PictureSource extends SourceBase {
   kind: 'picture';
   image: Blob;
   bitmap: ImageBitmap;
+  /** What is known to be on it: drawn by this program, or read from files of labels. Empty where nothing is known. */
+  truth: readonly TruthBox[];
 }
 
 /** A window of the recording that is open. */
@@ -165,6 +168,8 @@ export interface DetectionSettings {
 
 export interface PlaygroundState {
   backendPreference: BackendPreference;
+  /** How many threads the CPU engine is asked to use; one where the page may not have more. */
+  threads: number;
   backend: BackendChoice | undefined;
   models: ModelState;
   source: Source | undefined;
@@ -205,11 +210,13 @@ export interface PlaygroundState {
     shownTheme: 'light' | 'dark';
     /** Pixel of the original picture under the pointer. */
     pixel: { x: number; y: number } | undefined;
-    /** Cell under the pointer, in the chosen layer. */
-    hoveredCell: { x: number; y: number } | undefined;
+    /** Cell under the pointer, in the chosen layer; a view of single neurons also knows the channel. */
+    hoveredCell: { x: number; y: number; channel?: number } | undefined;
     hoveredBox: { slot: Slot; index: number } | undefined;
     /** The box that is explained. */
     box: ChosenBox | undefined;
+    /** Whether a picture's boxes are compared with its labels; a recording's always are. */
+    labels: boolean;
     hidden: readonly PanelName[];
     dialog: 'help' | 'commands' | undefined;
     /** How the layer's maps combine its channels, or which one they show. */
@@ -237,6 +244,7 @@ export const gen1Window: RecordingSettings = {
 
 export const usePlayground = create<PlaygroundState>()(() => ({
   backendPreference: 'auto',
+  threads: usableThreads(),
   backend: undefined,
   models: { snn: undefined, ann: undefined, converted: undefined },
   source: undefined,
@@ -272,6 +280,7 @@ export const usePlayground = create<PlaygroundState>()(() => ({
     hoveredCell: undefined,
     hoveredBox: undefined,
     box: undefined,
+    labels: false,
     hidden: [],
     dialog: undefined,
     channelView: 'neuron',

@@ -1,7 +1,8 @@
-import type { BackendName } from '../base/backendName';
+import { maximumThreads, type BackendName } from '../base/backendName';
 import { AppError } from '../base/errors';
-import { startKernels, type KernelSource } from './event/kernels';
+import { shareKernels, startKernels, type KernelSource } from './event/kernels';
 import { EventOperations } from './event/operations';
+import { alone, startTeam, type StartHelper, type Team } from './event/team';
 import type { LayerClock, Operations } from './operations';
 import { ReferenceOperations } from './reference';
 import { TfjsOperations } from './tfjs/operations';
@@ -43,8 +44,18 @@ export interface BackendOptions {
   eventKernels?: KernelSource;
   /** Hears how long each layer took, from backends that can tell. */
   clock?: LayerClock;
+  /** What more than one thread takes; without it, the event-driven engine runs on one. */
+  eventThreads?: EventThreads;
   /** Backends that failed since the page was opened and are passed over by `auto`. */
   avoid: readonly BackendName[];
+}
+
+export interface EventThreads {
+  /** How many, with the one that asks. */
+  threads: number;
+  /** The kernels compiled for a memory that threads share. */
+  kernels: KernelSource;
+  startHelper: StartHelper;
 }
 
 /** A backend before it is told why it was chosen. */
@@ -56,13 +67,25 @@ const never = new Promise<string>(() => undefined);
  * Opens the one backend of this worker or process: tfjs has one active backend, so another choice takes a new worker.
  * @throws AppError `backend/unavailable` when the backend that was asked for by name is not to be had
  */
-export async function openBackend({ preference, avoid, wasmPaths, eventKernels, clock }: BackendOptions): Promise<Backend> {
+export async function openBackend({ preference, avoid, wasmPaths, eventKernels, eventThreads, clock }: BackendOptions): Promise<Backend> {
   return chooseBackend<Operations>(preference, avoid, async (name, refuseSoftware) => {
     if (name === 'reference') return openReference(new ReferenceOperations());
-    if (name === 'event') return openEvent(eventKernels && (async () => new EventOperations(await startKernels(eventKernels), clock)));
+    if (name === 'event') return openEvent(eventKernels && (async () => new EventOperations(await startTeamOrAlone(eventKernels, eventThreads), clock)));
     const started = await startTfjs(name, { wasmPaths, refuseSoftware });
     return typeof started === 'string' ? started : { ...started, operations: new TfjsOperations(name), memory: tfjsMemory };
   });
+}
+
+/** Where threads cannot be had after all (no room for their memory, say), one does it. */
+export async function startTeamOrAlone(kernels: KernelSource, wanted: EventThreads | undefined): Promise<Team> {
+  if (wanted && wanted.threads > 1) {
+    try {
+      return await startTeam(await shareKernels(wanted.kernels), Math.min(wanted.threads, maximumThreads), wanted.startHelper);
+    } catch {
+      // What stands against one thread too is said there; else the label tells how many there are.
+    }
+  }
+  return alone(await startKernels(kernels));
 }
 
 /**
@@ -130,11 +153,12 @@ export function openReference<Performed>(operations: Performed): Opened<Performe
 }
 
 /** @param start undefined where the engine's program is not at hand */
-export async function openEvent<Performed extends { memory: Backend['memory'] }>(start: (() => Promise<Performed>) | undefined): Promise<Opened<Performed> | string> {
+export async function openEvent<Performed extends { memory: Backend['memory']; threads?: number }>(start: (() => Promise<Performed>) | undefined): Promise<Opened<Performed> | string> {
   if (!start) return 'its program is not at hand';
   try {
     const operations = await start();
-    return { label: 'CPU (event-driven WASM SIMD)', operations, lost: never, memory: () => operations.memory() };
+    const { threads = 1 } = operations;
+    return { label: `CPU (event-driven WASM SIMD${threads > 1 ? `, ${threads} threads` : ''})`, operations, lost: never, memory: () => operations.memory() };
   } catch (error) {
     // A machine without SIMD refuses to compile the program.
     return `its program could not be started (${error instanceof Error ? error.message : String(error)})`;

@@ -269,25 +269,28 @@ describe.each(['wasm', 'event'] as const)('%s agrees with the reference', (name)
       shape: fc.record({
         steps: fc.integer({ min: 1, max: 4 }),
         height: fc.integer({ min: 1, max: 7 }),
-        width: fc.integer({ min: 1, max: 7 }),
+        // More than a vector of places at a time.
+        width: fc.integer({ min: 1, max: 20 }),
         channels: fc.integer({ min: 1, max: 40 }),
       }),
       kernel: fc.constantFrom(1, 3, 5),
       stride: fc.constantFrom(1, 2),
       outputChannels: fc.constantFrom(1, 3, 4, 8, 9, 16, 20, 28, 30, 31, 32, 33, 64, 76),
       still: fc.boolean(),
+      /** Half of the neurons fire, or one in ten: then no spike reaches some outputs. */
+      threshold: fc.constantFrom(0.25, 0.95),
       after: fc.constantFrom('nothing', 'maxPool', 'add', 'concatenate', 'concatenate and pool'),
       seed: fc.integer({ min: 0, max: 1000 }),
     });
     await fc.assert(
-      fc.asyncProperty(cases, async ({ shape: size, kernel, stride, outputChannels, still, after, seed }) => {
+      fc.asyncProperty(cases, async ({ shape: size, kernel, stride, outputChannels, still, threshold, after, seed }) => {
         const random = (index: number): number => Math.round(Math.sin(seed + index * 12.9898) * 64) / 64;
         const list = (length: number): Float32Array => Float32Array.from({ length }, (_, index) => random(index));
         const geometry = { kernel, stride, padding: Math.floor(kernel / 2), inputChannels: size.channels, outputChannels };
         const weights = list(kernel * kernel * size.channels * outputChannels);
         const [expected, actual] = await both(tested, (operations) => {
           const current = operations.input(list(elementCount(size)), size);
-          const { spikes } = operations.leakyIntegrateAndFire(current, size.steps, { decay: 0.25, threshold: 0.25 }, false);
+          const { spikes } = operations.leakyIntegrateAndFire(current, size.steps, { decay: 0.25, threshold }, false);
           const convolution = operations.loadConvolution({ name: 'tested', ...geometry, weights, bias: list(outputChannels) });
           const convolved = operations.spikingConvolution(spikes, convolution);
           const other = { ...convolved.shape, steps: still ? 1 : size.steps };
@@ -308,6 +311,23 @@ describe.each(['wasm', 'event'] as const)('%s agrees with the reference', (name)
       }),
       { numRuns: 120 },
     );
+  });
+
+  it('convolves spikes with a kernel of 1 in rows that have more neurons than a list can number', async () => {
+    const size = { steps: 4, height: 2, width: 300, channels: 256 };
+    const geometry = { kernel: 1, stride: 1, padding: 0, inputChannels: 256, outputChannels: 12 };
+    const grid = (length: number): Float32Array => Float32Array.from({ length }, (_, index) => Math.round(Math.sin(index * 12.9898) * 64) / 64);
+    const values = grid(elementCount(size));
+    const [expected, actual] = await both(tested, (operations) => {
+      const current = operations.input(values, size);
+      const { spikes } = operations.leakyIntegrateAndFire(current, size.steps, { decay: 0.25, threshold: 0.9 }, false);
+      const convolution = operations.loadConvolution({ name: 'tested', ...geometry, weights: grid(256 * 12), bias: grid(12) });
+      const convolved = operations.spikingConvolution(spikes, convolution);
+      const pooled = operations.maxPool(convolved, 2);
+      for (const value of [current, spikes, convolution, convolved]) operations.release(value);
+      return pooled;
+    });
+    expectClose(actual, expected, 1e-4);
   });
 
   it('leaves nothing in memory', async () => {

@@ -5,7 +5,7 @@ import { Network, trainedNeuron, type NetworkRun } from '../../network/network';
 import { graphOfCheckpoint } from '../../network/weights';
 import type { Backend } from '../../tensor/backend';
 import { elementCount, neuronsOnClock, type LayerClock } from '../../tensor/operations';
-import type { BenchMemory, Costs, LayerCost, RunCounts, Sweep } from '../benchProtocol';
+import type { BenchMemory, Costs, LayerCost, RateCost, RunCounts, Spread, Sweep } from '../benchProtocol';
 import { caseSettings, caseShape, meanRate, type BenchCase } from './contestants';
 import { interleaved, spreadOf, timeOf } from './race';
 
@@ -53,20 +53,22 @@ export async function measureCosts(
     const timed = atThresholds.map((entry, index) => ({ ...entry, runs: entry.runs.slice(entry.runs.length - (rateSpreads[index]?.runs ?? 0)) }));
     const tellsLayers = times.size > 0;
     const layers = tellsLayers ? layerCosts(network.graph, benchCase, timed) : [];
-    const spiking = layers.filter(({ reads }) => reads === 'spikes').map(({ name }) => name);
+    const spiking = layers.filter(({ reads }) => reads === 'spikes');
+    const rates = timed.map(({ threshold, runs, last }, index) => ({
+      threshold,
+      firingRate: (last && meanRate(last)) ?? NaN,
+      run: rateSpreads[index] ?? spreadOf([]),
+      spikingLayers: tellsLayers ? addedUp(spiking.map(({ atThreshold }) => atThreshold[index]?.run ?? spreadOf([]))) : null,
+      neurons: tellsLayers ? spreadOf(runs.map((run) => run.get(neuronsOnClock) ?? 0)) : null,
+    }));
     return {
-      rates: timed.map(({ threshold, runs, last }, index) => ({
-        threshold,
-        firingRate: (last && meanRate(last)) ?? NaN,
-        run: rateSpreads[index] ?? spreadOf([]),
-        spikingLayers: tellsLayers ? spreadOf(runs.map((run) => spiking.reduce((sum, name) => sum + (run.get(name) ?? 0), 0))) : null,
-        neurons: tellsLayers ? spreadOf(runs.map((run) => run.get(neuronsOnClock) ?? 0)) : null,
-      })),
+      rates,
       steps,
       stepsFit: fitOf(steps.map(({ steps: x, run }) => ({ x, y: run.medianMs }))),
       sizes,
       sizesFit: fitOf(sizes.map(({ width, height, run }) => ({ x: (width * height) / 1e6, y: run.medianMs }))),
       layers,
+      spikingShareAtTenth: shareAt(0.1, rates),
     };
   } finally {
     network.release();
@@ -98,6 +100,27 @@ export async function factorForRate(rateAt: (factor: number) => Promise<number>,
     else high = middle;
   }
   return high;
+}
+
+/** What interrupts the process meets a layer of a run: the median of each layer is free of it, that of whole runs is not. */
+function addedUp(spreads: readonly Spread[]): Spread {
+  const sum = (of: (spread: Spread) => number): number => spreads.reduce((total, spread) => total + of(spread), 0);
+  return { medianMs: sum(({ medianMs }) => medianMs), minMs: sum(({ minMs }) => minMs), maxMs: sum(({ maxMs }) => maxMs), runs: spreads[0]?.runs ?? 0 };
+}
+
+/**
+ * Time of the spiking layers at a share of the first firing rate, as a share of the first time: linear between the two measured rates around
+ * it. NaN where none is as low.
+ * @param rates falling
+ */
+export function shareAt(share: number, rates: readonly Pick<RateCost, 'firingRate' | 'spikingLayers'>[]): number {
+  const rateOf = ({ firingRate }: Pick<RateCost, 'firingRate'>): number => firingRate / (rates[0]?.firingRate ?? NaN);
+  const next = rates.findIndex((entry) => rateOf(entry) <= share);
+  const [above, below] = [rates[next - 1], rates[next]];
+  if (!above || !below) return NaN;
+  const weight = (rateOf(above) - share) / (rateOf(above) - rateOf(below));
+  const msOf = (entry: Pick<RateCost, 'spikingLayers'> | undefined): number => entry?.spikingLayers?.medianMs ?? NaN;
+  return (msOf(above) * (1 - weight) + msOf(below) * weight) / msOf(rates[0]);
 }
 
 type LayerTimes = ReadonlyMap<string, number>;

@@ -93,16 +93,10 @@ function Fit({ fit, unit }: { fit: BenchDetail['costs']['stepsFit'] | undefined;
   );
 }
 
-/** What the spiking layers take where about a tenth of the spikes is left. */
+/** What the spiking layers take where a tenth of the spikes is left. */
 function TenthNote({ detail: { costs } }: { detail: BenchDetail }) {
-  const [usual] = costs.rates;
-  const tenth = costs.rates.find(({ firingRate }) => usual && firingRate <= usual.firingRate * 0.1);
-  if (!usual?.spikingLayers || !tenth?.spikingLayers) return null;
-  return (
-    <p className="bench-note">
-      At {formatRate(tenth.firingRate / usual.firingRate)} of the spikes the spiking layers take {formatRate(tenth.spikingLayers.medianMs / usual.spikingLayers.medianMs)} of their time.
-    </p>
-  );
+  if (Number.isNaN(costs.spikingShareAtTenth)) return null;
+  return <p className="bench-note">At a tenth of the spikes the spiking layers take {formatRate(costs.spikingShareAtTenth)} of their time.</p>;
 }
 
 function Layers({ detail }: { detail: BenchDetail }) {

@@ -1,12 +1,14 @@
 import { useMemo, useRef, useState } from 'react';
-import { agreement, stepsNeeded } from '../../base/agreement';
+import { stepsNeeded } from '../../base/agreement';
 import { largestBurst } from '../../base/conversionOptions';
 import type { TruthLike } from '../../base/matchBoxes';
 import { ConvergenceChart } from '../../charts/ConvergenceChart';
 import type { ConvergenceSeries } from '../../charts/convergence';
 import { setCalibration, setConversion, setConvertedSteps, switchConverted } from '../../commands/converted';
-import { truthInWindow } from '../../commands/recordings';
-import { usePlayground, type DetectionResult } from '../../state/store';
+import { annBoxes, convertedPoints, trainedPoints } from '../../commands/convergence';
+import { saveConvergence } from '../../commands/exports';
+import { knownLabels } from '../../commands/labels';
+import { usePlayground } from '../../state/store';
 import { Button, Panel, SelectField, SwitchField } from '../../ui/controls';
 import './compare.css';
 
@@ -67,6 +69,9 @@ export function ComparePanel() {
                 Boxes agree when class and place match (IoU at least 0.5); agreement is twice the matches over all boxes of both.
                 {convention !== undefined && ` Energy is an estimate for neuromorphic hardware: ${convention}.`}
               </p>
+              <div className="compare-actions">
+                <Button onPress={saveConvergence}>Save as CSV</Button>
+              </div>
             </>
           ) : (
             <p className="panel-empty">The ANN has not run on this yet.</p>
@@ -81,47 +86,29 @@ export function ComparePanel() {
 
 /** What boxes are compared with on what is shown now. */
 function useReferences(): { ann: readonly TruthLike[] | undefined; labels: readonly TruthLike[] | undefined } {
-  const pane = usePlayground((state) => state.results.ann);
-  const sourceId = usePlayground((state) => state.source?.id);
+  const ann = usePlayground(annBoxes);
+  const source = usePlayground((state) => state.source);
   const recording = usePlayground((state) => state.recording);
   const labels = useMemo(() => {
-    const truth = recording ? truthInWindow(recording) : [];
-    return truth.length > 0 ? truth : undefined;
-  }, [recording]);
-  return { ann: pane?.sourceId === sourceId ? pane?.result.detectionsPerStep[0] : undefined, labels };
+    const known = knownLabels({ recording, source });
+    return known.length > 0 ? known : undefined;
+  }, [recording, source]);
+  return { ann, labels };
 }
 
 function useSeries(reference: readonly TruthLike[] | undefined): ConvergenceSeries[] {
-  const sourceId = usePlayground((state) => state.source?.id);
-  const snn = usePlayground((state) => state.results.snn);
+  const source = usePlayground((state) => state.source);
+  const results = usePlayground((state) => state.results);
   const converted = usePlayground((state) => state.converted);
-  const spent = usePlayground((state) => state.energy.spentPj);
+  const energy = usePlayground((state) => state.energy);
   return useMemo(() => {
-    const series: ConvergenceSeries[] = [];
-    if (snn?.sourceId === sourceId && snn) series.push({ network: 'snn', name: 'SNN, trained', points: pointsOfSteps(snn.result, reference, spent.snn) });
-    if (converted.isOn && converted.sourceId === sourceId && converted.points.length > 0) {
-      series.push({ network: 'converted', name: 'SNN, converted', points: pointsOfRuns(converted.points, reference, spent.converted) });
-    }
-    return series;
-  }, [sourceId, snn, converted, spent, reference]);
-}
-
-/** A trained network tells of each of its steps at once. */
-function pointsOfSteps(result: DetectionResult, reference: readonly TruthLike[] | undefined, spentPj: readonly (number | null)[]): ConvergenceSeries['points'] {
-  let spikes = 0;
-  return result.detectionsPerStep.map((detections, step) => {
-    spikes += result.spikesPerStep[step] ?? 0;
-    return { steps: step + 1, agreement: reference ? agreement(detections, reference) : null, spikes, energyPj: spentPj[step] ?? null };
-  });
-}
-
-function pointsOfRuns(runs: readonly DetectionResult[], reference: readonly TruthLike[] | undefined, spentPj: readonly (number | null)[]): ConvergenceSeries['points'] {
-  return runs.map(({ steps, detectionsPerStep: [detections = []], spikesPerStep }, index) => ({
-    steps,
-    agreement: reference ? agreement(detections, reference) : null,
-    spikes: spikesPerStep.reduce((sum, spikes) => sum + spikes, 0),
-    energyPj: spentPj[index] ?? null,
-  }));
+    const shown = { source, results, converted, energy };
+    const series: ConvergenceSeries[] = [
+      { network: 'snn', name: 'SNN, trained', points: trainedPoints(shown, reference) },
+      { network: 'converted', name: 'SNN, converted', points: convertedPoints(shown, reference) },
+    ];
+    return series.filter(({ points }) => points.length > 0);
+  }, [source, results, converted, energy, reference]);
 }
 
 const percentiles = [90, 99, 99.9, 99.99, 100] as const;

@@ -8,10 +8,11 @@ import { tracedVeil } from '../../charts/attributionView';
 import { BoxOverlay, type Veil } from '../../charts/BoxOverlay';
 import type { OverlayBox } from '../../charts/boxText';
 import { EventPicture } from '../../charts/EventPicture';
+import { KindKeys } from '../../charts/KindKeys';
 import { formatEnergy } from '../../charts/format';
 import { convertedSteps, resumeConverted, setConvertedSteps } from '../../commands/converted';
-import { chooseBox, indexOfChosen } from '../../commands/explain';
-import { truthInWindow } from '../../commands/recordings';
+import { chooseBox, chooseLabel, indexOfChosen } from '../../commands/explain';
+import { knownLabels, labelName } from '../../commands/labels';
 import { fitOf } from '../../commands/run';
 import { openFiles } from '../../commands/files';
 import { setView, usePlayground, type ChosenBox, type EventsSource, type PaneResult, type Slot } from '../../state/store';
@@ -56,7 +57,8 @@ function Pane({ slot }: { slot: Slot }) {
     onSelect: (index: number | undefined) => {
       const box = index === undefined ? undefined : compared[index];
       if (!box) chooseBox(undefined);
-      else chooseBox({ of: box.kind === 'missed' || box.kind === 'truth' ? 'truth' : slot, class: box.class, box: box.box });
+      else if (box.kind === 'missed' || box.kind === 'truth') chooseLabel(box);
+      else chooseBox({ of: slot, class: box.class, box: box.box });
     },
   };
   const steps = pane?.result.steps ?? '…';
@@ -85,34 +87,32 @@ function Pane({ slot }: { slot: Slot }) {
             image={source.bitmap}
             width={source.size.width}
             height={source.size.height}
-            detections={detections}
+            detections={compared}
             theme={theme}
             {...marks}
-            onHover={(index) => setView({ hoveredBox: index === undefined ? undefined : { slot, index } })}
+            onHover={(index) => setView({ hoveredBox: index === undefined || index >= detections.length ? undefined : { slot, index } })}
             onHoverPixel={(pixel) => setView({ pixel })}
           />
         )}
         {slot === 'ann' && !model && pane === undefined && <TwinWanted />}
       </div>
+      {source?.kind === 'picture' && <KindKeys theme={theme} boxes={compared} />}
       {slot === 'converted' && <ConvertedSteps />}
       <BoxTable boxes={compared} slot={slot} />
     </Panel>
   );
 }
 
-/** Where the recording has labels: which boxes found one, which are false, and which labels were missed. */
+/** Where there are labels: which boxes found one, which are false, and which labels were missed. */
 function useBoxesWithTruth(detections: readonly Detection[], hasRun: boolean): readonly OverlayBox[] {
   const recording = usePlayground((state) => state.recording);
+  const source = usePlayground((state) => state.source);
+  const areShown = usePlayground((state) => state.view.labels || state.recording !== undefined);
   const classNames = usePlayground((state) => state.models.snn?.classNames);
   return useMemo(() => {
-    const truth = recording ? truthInWindow(recording) : [];
+    const truth = areShown ? knownLabels({ recording, source }) : [];
     if (truth.length === 0) return detections;
-    const asBox = ({ box, class: label, name }: (typeof truth)[number], kind: 'missed' | 'truth'): OverlayBox => ({
-      box,
-      class: label ?? 0,
-      name: name ?? classNames?.[label ?? -1] ?? `class ${label ?? '?'}`,
-      kind,
-    });
+    const asBox = (label: (typeof truth)[number], kind: 'missed' | 'truth'): OverlayBox => ({ box: label.box, class: label.class ?? 0, name: labelName(label, classNames), kind });
     // Nothing has been missed before anything was looked for.
     if (!hasRun) return truth.map((label) => asBox(label, 'truth'));
     const { found, missed } = matchBoxes(detections, truth);
@@ -120,7 +120,7 @@ function useBoxesWithTruth(detections: readonly Detection[], hasRun: boolean): r
       ...detections.map((detection, index): OverlayBox => ({ ...detection, kind: found[index] ? 'matched' : 'false' })),
       ...missed.flatMap((index) => truth.slice(index, index + 1).map((label) => asBox(label, 'missed'))),
     ];
-  }, [recording, classNames, detections, hasRun]);
+  }, [recording, source, areShown, classNames, detections, hasRun]);
 }
 
 /** Pixels with far more events than the window's mean active pixel. */

@@ -2,9 +2,9 @@ import { useMemo, useState } from 'react';
 import { pairBoxes } from '../../base/boxDifference';
 import type { Detection } from '../../base/geometry';
 import { BoxOverlay } from '../../charts/BoxOverlay';
-import type { OverlayBox } from '../../charts/boxText';
+import type { KindNames, OverlayBox } from '../../charts/boxText';
 import { EventPicture } from '../../charts/EventPicture';
-import { kindLook, type BoxKind, type Theme } from '../../charts/palette';
+import { KindKeys } from '../../charts/KindKeys';
 import { TableDetails } from '../../charts/TableDetails';
 import { chooseBox } from '../../commands/explain';
 import { setView, usePlayground } from '../../state/store';
@@ -43,10 +43,11 @@ export function DifferencePanel() {
     [pairs, first, second],
   );
   const hasBoth = results.snn?.sourceId === source?.id && results[other]?.sourceId === source?.id && source !== undefined;
-  const kindNames: Partial<Record<BoxKind, string>> = { both: 'both', 'only-first': 'only SNN', 'only-second': `only ${names[other]}` };
+  const kindNames: KindNames = { both: 'both', 'only-first': 'only SNN', 'only-second': `only ${names[other]}` };
   const pointed = hovered && pairs.findIndex((pair) => (hovered.slot === 'snn' ? pair.first : hovered.slot === other ? pair.second : undefined) === hovered.index);
   const marks = {
     theme,
+    kindNames,
     hovered: pointed === -1 ? undefined : pointed,
     onHover: (index: number | undefined) => {
       const pair = pairs[index ?? -1];
@@ -89,11 +90,7 @@ export function DifferencePanel() {
               <EventPicture title={title} sensor={source.size} pixels={source.view.pixels} boxes={boxes} {...marks} />
             )}
           </div>
-          <div className="difference-key">
-            {(['both', 'only-first', 'only-second'] as const).map((kind) => (
-              <Key key={kind} theme={theme} kind={kind} text={`${boxes.filter((box) => box.kind === kind).length} ${kindNames[kind] ?? ''}`} />
-            ))}
-          </div>
+          {source.kind === 'picture' && <KindKeys theme={theme} boxes={boxes} names={kindNames} />}
           <TableDetails
             summary="Table of the difference"
             columns={['Class', 'Found by', 'SNN score', `${names[other]} score`, 'IoU']}
@@ -112,17 +109,5 @@ export function DifferencePanel() {
         <p className="panel-empty">It needs boxes of two networks on the same picture.</p>
       )}
     </Panel>
-  );
-}
-
-function Key({ theme, kind, text }: { theme: Theme; kind: BoxKind; text: string }) {
-  const { colour, dash } = kindLook(theme, kind);
-  return (
-    <span>
-      <svg width="30" height="8" aria-hidden="true">
-        <line x1="0" x2="30" y1="4" y2="4" stroke={colour} strokeWidth="2" strokeDasharray={dash.join(' ')} />
-      </svg>
-      {text}
-    </span>
   );
 }

@@ -119,7 +119,7 @@ function Ratios({ estimates }: { estimates: EnergyState['estimates'] }) {
   if (rows.length === 0) return <p className="panel-empty">Nothing has run yet.</p>;
   return (
     <div className="table-scroll" tabIndex={0} role="region" aria-label="Energy of the whole network">
-      <table data-testid="energy-totals">
+      <table className="energy-totals" data-testid="energy-totals">
         <thead>
           <tr>
             <th scope="col">network</th>

@@ -8,7 +8,8 @@ import type { OverlayBox } from '../../charts/boxText';
 import { EventPicture } from '../../charts/EventPicture';
 import { formatShort } from '../../charts/format';
 import { LegendScale } from '../../charts/LegendScale';
-import { chooseBox, chooseSurestBox, isMuted, toggleMuted } from '../../commands/explain';
+import { chooseBox, chooseMissedBox, chooseSurestBox, isMuted, restoreMuted, toggleMuted } from '../../commands/explain';
+import { knownLabels } from '../../commands/labels';
 import { selectCell } from '../../commands/neurons';
 import { fitOf, selectLayer } from '../../commands/run';
 import { setView, usePlayground, type DetectionResult, type ExplainState, type Source } from '../../state/store';
@@ -23,16 +24,26 @@ export function ExplainPanel() {
   const explanation = usePlayground((state) => state.explain.explanation);
   const source = usePlayground((state) => state.source);
   const result = usePlayground((state) => state.results.snn?.result);
+  const recording = usePlayground((state) => state.recording);
+  const hasLabels = useMemo(() => knownLabels({ recording, source }).length > 0, [recording, source]);
+  const muted = usePlayground((state) => state.run.muted.length);
   const current = source && explanation?.sourceId === source.id ? explanation.result : undefined;
   return (
     <Panel
       title="Why is this box there"
       aside={
-        chosen && (
-          <Button look="quiet" onPress={() => chooseBox(undefined)}>
-            Choose no box
-          </Button>
-        )
+        <span className="explain-actions">
+          {muted > 0 && (
+            <Button look="quiet" onPress={restoreMuted}>
+              Restore what is muted ({muted})
+            </Button>
+          )}
+          {chosen && (
+            <Button look="quiet" onPress={() => chooseBox(undefined)}>
+              Choose no box
+            </Button>
+          )}
+        </span>
       }
     >
       {!chosen && (
@@ -40,7 +51,10 @@ export function ExplainPanel() {
           <p className="panel-empty">
             Choose a box in a picture above: click it, or walk the boxes with the arrow keys and press Enter. A labelled box that was missed can be chosen too.
           </p>
-          <Button onPress={chooseSurestBox}>Explain the surest box</Button>
+          <div className="explain-actions">
+            <Button onPress={chooseSurestBox}>Explain the surest box</Button>
+            {hasLabels && <Button onPress={chooseMissedBox}>Explain a missed label</Button>}
+          </div>
         </div>
       )}
       {chosen && !current && <p className="panel-empty">Looking for where its score came from…</p>}
@@ -140,9 +154,9 @@ function Sentence({ explanation, result }: { explanation: Explanation; result: D
   return (
     <p className="explain-sentence" data-testid="explained-box">
       <strong>
-        {name} {found.score.toFixed(3)}
+        {name} {formatShort(found.score)}
       </strong>{' '}
-      = objectness {found.objectness.toFixed(3)} × class {found.probability.toFixed(3)}, from anchor {found.anchor + 1} of cell x {found.x}, y {found.y} at stride{' '}
+      = objectness {formatShort(found.objectness)} × class {formatShort(found.probability)}, from anchor {found.anchor + 1} of cell x {found.x}, y {found.y} at stride{' '}
       {found.stride}, over {steps} of {result.steps}.{' '}
       {!own &&
         `It is the SNN’s anchor that comes nearest to the ${chosen?.of === 'truth' ? 'labelled box' : 'other network’s box'}: they overlap by ${found.iou.toFixed(2)}, and its score is ${found.score > confidence ? 'above' : 'below'} the confidence of ${confidence}. `}
@@ -175,7 +189,7 @@ function PictureMap({ explanation, source, result }: { explanation: Explanation;
           <EventPicture title="Explained box" sensor={source.size} pixels={source.view.pixels} boxes={boxes} {...shared} />
         )}
       </div>
-      <LegendScale domain={domain} theme={theme} title="Gradient × input, all colours and steps" centreName="none" />
+      <LegendScale domain={domain} theme={theme} title="Gradient × input, all colours and steps" centreName="no part" />
     </div>
   );
 }

@@ -11,11 +11,14 @@ import { usePlayground, type Slot, type Source } from '../../state/store';
 /** Smaller pictures are enlarged by a whole factor, so that labels can be read. */
 const longSidePx = 800;
 
+const names: Record<Slot, string> = { snn: 'SNN', ann: 'ANN', converted: 'converted SNN' };
+
 /** The picture with the boxes that its pane shows, as a PNG. */
 export function pictureCommands(): readonly Command[] {
-  return (['snn', 'ann'] as const).map((slot) => ({
+  const slots = usePlayground.getState().converted.isOn ? (['snn', 'ann', 'converted'] as const) : (['snn', 'ann'] as const);
+  return slots.map((slot) => ({
     id: `export:picture-${slot}`,
-    title: `Save the picture with the ${slot.toUpperCase()}’s boxes (PNG)`,
+    title: `Save the picture with the ${names[slot]}’s boxes (PNG)`,
     group: 'Export and share',
     run: () => void savePicture(slot),
   }));
@@ -25,7 +28,7 @@ async function savePicture(slot: Slot): Promise<void> {
   const { source, results, view } = usePlayground.getState();
   const pane = results[slot];
   if (!source || pane?.sourceId !== source.id) {
-    tellError(new AppError('engine/no-model', `There is nothing to save yet: the ${slot.toUpperCase()} has not run on this picture.`, 'Load such a network, or wait for it.'));
+    tellError(new AppError('engine/no-model', `There is nothing to save yet: the ${names[slot]} has not run on this picture.`, 'Load such a network, or wait for it.'));
     return;
   }
   const lists = pane.result.detectionsPerStep;

@@ -1,5 +1,6 @@
 import { useMemo } from 'react';
 import { cellOfPixel } from '../../base/receptivePlace';
+import { neuronPlace } from '../../charts/layerViews';
 import { RateBars } from '../../charts/RateBars';
 import { Raster } from '../../charts/Raster';
 import { fitOf, selectLayer } from '../../commands/run';
@@ -33,6 +34,7 @@ export function RasterPanel() {
     >
       {trace && trace.trace.emits === 'spikes' ? (
         <Raster
+          key={trace.layer.index}
           trace={trace.trace}
           step={step}
           order={order}
@@ -43,13 +45,7 @@ export function RasterPanel() {
           hovered={hovered}
           selected={neuron && (neuron.y * trace.trace.width + neuron.x) * trace.trace.channels + neuron.channel}
           onSelectNeuron={(index) => selectNeuron(trace.trace, index)}
-          onHoverNeuron={(index) => {
-            if (index === undefined) setView({ hoveredCell: undefined });
-            else {
-              const place = Math.floor(index / trace.trace.channels);
-              setView({ hoveredCell: { x: place % trace.trace.width, y: Math.floor(place / trace.trace.width) } });
-            }
-          }}
+          onHoverNeuron={(index) => setView({ hoveredCell: index === undefined ? undefined : neuronPlace(trace.trace, index) })}
         />
       ) : (
         <p className="panel-empty">{trace ? 'This layer emits SiLU values, not spikes.' : 'Choose a layer in the network above.'}</p>
@@ -69,7 +65,7 @@ function useWindows(trace: TraceResult | undefined): { label: string; steps: num
   }, [frames, isRecording, trace]);
 }
 
-/** The neuron of the shown channel where the pointer is in the maps or on the picture. */
+/** The neuron under the pointer; in the maps and on the picture that of the shown channel. */
 function useHoveredNeuron(traced: TraceResult | undefined): number | undefined {
   const cell = usePlayground((state) => state.view.hoveredCell);
   const pixel = usePlayground((state) => state.view.pixel);
@@ -79,7 +75,7 @@ function useHoveredNeuron(traced: TraceResult | undefined): number | undefined {
   if (!traced || !result) return undefined;
   const { trace } = traced;
   const place = cell ?? (pixel && cellOfPixel(pixel, trace, result.input, result.picture, fit));
-  return place && (place.y * trace.width + place.x) * trace.channels + Math.min(channel, trace.channels - 1);
+  return place && (place.y * trace.width + place.x) * trace.channels + Math.min(cell?.channel ?? channel, trace.channels - 1);
 }
 
 export function RatesPanel() {

@@ -1,10 +1,13 @@
-import { useMemo } from 'react';
+import { useDeferredValue, useMemo } from 'react';
 import { reachOf, type CellRange } from '../../base/reach';
 import { usePlayground, type TraceResult } from '../../state/store';
 
 /** The trace of the chosen layer; undefined while another one is still shown by the engine's last answer. */
 export function useTrace(): TraceResult | undefined {
-  return usePlayground(({ trace, view }) => (trace?.layer.index === view.layer ? trace : undefined));
+  // A layer has millions of values. What is made of them is made between other work, one view after the other.
+  const trace = useDeferredValue(usePlayground((state) => state.trace));
+  const layer = usePlayground((state) => state.view.layer);
+  return trace?.layer.index === layer ? trace : undefined;
 }
 
 /** Cells of the chosen layer that lead to the hovered box, by strides and kernels. */

@@ -10,7 +10,7 @@ export function SketchSource() {
   return (
     <details className="source-remote">
       <summary>Draw digits</summary>
-      <p className="source-note">Detection follows the pen{digitsModel ? `; with it, the model ${digitsModel.title} is loaded` : ''}.</p>
+      <p className="source-note">Detection follows the pen; with it, the model {digitsModel.title} is loaded.</p>
       <DrawingPad name="Digit pad" sketch={sketch} colours={inkOnPaper} onChange={setSketch} />
       <Reading />
     </details>

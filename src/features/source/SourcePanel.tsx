@@ -1,14 +1,15 @@
 import { useRef } from 'react';
-import { Button, Panel } from '../../ui/controls';
+import { Button, Panel, SwitchField } from '../../ui/controls';
 import { openFiles } from '../../commands/files';
 import { fetchPicture, remotePictures, showDrawnPicture, drawAnother, drawnPictures } from '../../commands/sources';
-import { usePlayground } from '../../state/store';
+import { setView, usePlayground } from '../../state/store';
 import { SketchSource } from './SketchSource';
 import './source.css';
 
 /** Where the picture comes from. Dropping and pasting work on the whole page; this panel says so. */
 export function SourcePanel() {
   const source = usePlayground((state) => state.source);
+  const areLabelsShown = usePlayground((state) => state.view.labels);
   const fileInput = useRef<HTMLInputElement>(null);
   return (
     <Panel title="Source" className="source">
@@ -82,6 +83,14 @@ export function SourcePanel() {
             </a>
           )}
         </p>
+      )}
+      {source?.kind === 'picture' && source.truth.length > 0 && (
+        <SwitchField
+          label="Compare with labels"
+          description={`${source.truth.length} boxes are known: which of them were found, which were missed, and which boxes are false`}
+          isOn={areLabelsShown}
+          onChange={(labels) => setView({ labels })}
+        />
       )}
     </Panel>
   );

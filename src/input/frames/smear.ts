@@ -1,5 +1,7 @@
+import type { Box } from '../../base/geometry';
 import type { Picture } from '../../base/picture';
 import { seededRandom } from '../../base/random';
+import { clipBox } from '../../base/truth';
 
 /**
  * Draws blood-smear scenes for the gallery: red cells with pale centres, a white cell with a lobed nucleus, platelets.
@@ -29,31 +31,70 @@ interface Outline {
   waves: readonly [number, number, number, number];
 }
 
+/** Names as the shipped network knows them. */
+export type SmearClass = 'RBC' | 'WBC' | 'Platelets';
+
 /** A seeded picture of 640 x 480 pixels; equal seeds give equal pixels. */
 export function drawSmear(seed: number): Picture {
+  return drawLabelledSmear(seed).picture;
+}
+
+/** The same with a box around every cell that was drawn, clipped to the picture. */
+export function drawLabelledSmear(seed: number): { picture: Picture; boxes: { name: SmearClass; box: Box }[] } {
   const random = seededRandom(seed);
   const { width, height } = smearSize;
   const light = new Float32Array(width * height * 3);
   paintBackground(light, random);
 
   const occupied: Outline[] = [];
+  const boxes: { name: SmearClass; box: Box }[] = [];
+  const label = (name: SmearClass, cell: Outline): void => {
+    const box = clipBox(boundsOf(cell), smearSize);
+    if (box) boxes.push({ name, box });
+  };
   const whiteCells = 1 + (random() < 0.25 ? 1 : 0);
   for (let index = 0; index < whiteCells; index++) {
     const cell = place(occupied, random, 78 + random() * 16, 0.95);
-    if (cell) paintWhiteCell(light, cell, random);
+    if (!cell) continue;
+    paintWhiteCell(light, cell, random);
+    label('WBC', cell);
   }
   const redCells = 11 + Math.floor(random() * 6);
   for (let index = 0; index < redCells; index++) {
     // Red cells may overlap a little, as they do in a smear.
     const cell = place(occupied, random, 40 + random() * 12, 0.86);
-    if (cell) paintRedCell(light, cell, random);
+    if (!cell) continue;
+    paintRedCell(light, cell, random);
+    label('RBC', cell);
   }
   const platelets = 3 + Math.floor(random() * 3);
   for (let index = 0; index < platelets; index++) {
     const cell = place(occupied, random, 12 + random() * 5, 1.25);
-    if (cell) paintPlatelet(light, cell, random);
+    if (!cell) continue;
+    paintPlatelet(light, cell, random);
+    label('Platelets', cell);
   }
-  return expose(light, random);
+  return { picture: expose(light, random), boxes };
+}
+
+/** Points of the rim that are tried: an outline with three waves is known to a tenth of a pixel. */
+const rimPoints = 180;
+
+function boundsOf(outline: Outline): Box {
+  const [cosine, sine] = [Math.cos(outline.angle), Math.sin(outline.angle)];
+  const points = Array.from({ length: rimPoints }, (_, index) => {
+    const bearing = (index * 2 * Math.PI) / rimPoints;
+    const reach = outline.radius * rimAt(outline, bearing);
+    const [along, across] = [reach * Math.cos(bearing) * outline.stretch, reach * Math.sin(bearing)];
+    return { x: outline.x + along * cosine - across * sine, y: outline.y + along * sine + across * cosine };
+  });
+  const [xs, ys] = [points.map(({ x }) => x), points.map(({ y }) => y)];
+  return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
+}
+
+/** How far out an outline is in a direction, in shares of its radius. */
+function rimAt({ waves: [depth2, phase2, depth3, phase3] }: Outline, bearing: number): number {
+  return 1 + depth2 * Math.sin(2 * bearing + phase2) + depth3 * Math.sin(3 * bearing + phase3);
 }
 
 function place(occupied: Outline[], random: () => number, radius: number, spacing: number): Outline | undefined {
@@ -164,9 +205,7 @@ function measure(outline: Outline, x: number, y: number): { distance: number; co
   const along = (dx * cosine + dy * sine) / outline.stretch;
   const across = dy * cosine - dx * sine;
   const bearing = Math.atan2(across, along);
-  const [depth2, phase2, depth3, phase3] = outline.waves;
-  const rim = 1 + depth2 * Math.sin(2 * bearing + phase2) + depth3 * Math.sin(3 * bearing + phase3);
-  const distance = Math.hypot(along, across) / (outline.radius * rim);
+  const distance = Math.hypot(along, across) / (outline.radius * rimAt(outline, bearing));
   const softness = 2 / outline.radius;
   return { distance, coverage: 1 - smoothStep(1 - softness, 1 + softness, distance) };
 }

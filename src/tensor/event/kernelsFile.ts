@@ -1,9 +1,12 @@
 import address from './kernels.wasm?url';
+import threadedAddress from './threadedKernels.wasm?url';
 import trainingAddress from './trainingKernels.wasm?url';
 import type { KernelSource } from './kernels';
 
 /** The compiled kernels on the built site. Only for bundled code: Node has no such imports. */
 export const fetchKernels: KernelSource = () => fetchProgram(address);
+/** The same for a memory that threads share. */
+export const fetchThreadedKernels: KernelSource = () => fetchProgram(threadedAddress);
 export const fetchTrainingKernels: KernelSource = () => fetchProgram(trainingAddress);
 
 async function fetchProgram(from: string): Promise<ArrayBuffer> {

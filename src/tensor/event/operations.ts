@@ -14,6 +14,7 @@ import type {
 import { convolvedShape, elementCount, neuronsOnClock } from '../operations';
 import { Heap } from './heap';
 import type { Kernels } from './kernels';
+import type { DividedKernel, Team, WorkArguments } from './team';
 import { packWeights, packedLength, unpackWeights, type WeightLayout } from './weights';
 
 /**
@@ -43,6 +44,7 @@ interface EventSignal extends Signal {
 /** In the form of kernels/spikes.ts. */
 interface SpikeLists {
   starts: number;
+  active: number;
   entries: number;
   /** How many spikes there were at each step. */
   counts: Float32Array;
@@ -80,7 +82,10 @@ const largeWeightsBytes = 512 * 1024;
 const maximumWeightRows = 65536;
 /** Lists that are gathered at a time, over all pixels. */
 const chunkLists = 4096;
-const denseChunkPixels = 64;
+/** Blocks of work for each thread: those who are done early, or have a core for themselves, take more of them. */
+const blocksPerThread = 4;
+/** What one thread does faster than several can agree on it, in vector operations. */
+const smallWork = 20_000;
 
 /**
  * The operations on the CPU with a cost that follows the spikes: spikes are lists of channels, and a convolution adds
@@ -89,18 +94,19 @@ const denseChunkPixels = 64;
  */
 export class EventOperations implements Operations {
   readonly backend = 'event';
+  readonly threads: number;
   private readonly heap: Heap;
-  /** Scratch of the convolutions: addresses, one for each pixel or list of a chunk. */
-  private readonly places: number;
-  /** Scratch of the spiking convolutions: numbers of weight rows. */
-  private rows: { address: number; capacity: number } | undefined;
+  private readonly kernels: Kernels;
+  /** Scratch of the spiking convolutions, a part for each thread. */
+  private scratch: { address: number; bytes: number } | undefined;
 
   constructor(
-    private readonly kernels: Kernels,
+    private readonly team: Team,
     private readonly clock?: LayerClock,
   ) {
-    this.heap = new Heap(kernels.memory, kernels.initialise());
-    this.places = this.heap.allocate((chunkLists + 5) * 4);
+    this.kernels = team.kernels;
+    this.threads = team.threads;
+    this.heap = new Heap(this.kernels.memory, this.kernels.start(0, team.threads));
   }
 
   /** Blocks and bytes of the heap that values, weights and scratch take; the most that they ever took; and how large the heap is. */
@@ -133,7 +139,7 @@ export class EventOperations implements Operations {
     else {
       const dense = this.heap.allocate(values.length * 4);
       this.floats(dense, values.length).set(values);
-      this.kernels.copyChannels(dense, channels * 4, values.length / channels, channels * 4, address, stride * 4);
+      this.copyChannels(dense, channels * 4, values.length / channels, channels * 4, address, stride * 4);
       this.heap.release(dense);
     }
     return stored(shape, address);
@@ -160,11 +166,12 @@ export class EventOperations implements Operations {
       pixelBytes = inputChannels * 4;
     }
     const started = this.now();
-    this.kernels.denseConvolution(
-      source, rows * columns * pixelBytes, columns * pixelBytes, pixelBytes, steps,
+    const places = shape.steps * shape.height * shape.width;
+    this.perform(
+      'denseConvolution', places, (places * strideOf(shape.channels) * kernel * kernel * inputChannels) / 4,
+      source, rows * columns * pixelBytes, columns * pixelBytes, pixelBytes,
       kernel, kernel * inputChannels, stride, shape.height, shape.width,
       weights, loaded.bias, strideOf(shape.channels), target, strideOf(shape.channels) * 4,
-      this.places, denseChunkPixels,
     );
     if (surrounded !== undefined) this.heap.release(surrounded);
     this.clock?.(loaded.name, this.now() - started);
@@ -203,7 +210,8 @@ export class EventOperations implements Operations {
 
   private fire(input: Signal, shape: FeatureShape, { decay, threshold, reset }: NeuronParameters, masks: number): void {
     this.eachPart(input, shape, masks, (source, part, partMasks) =>
-      this.kernels.leakyIntegrateAndFire(
+      this.perform(
+        'leakyIntegrateAndFire', shape.height * shape.width, elementCount({ ...shape, channels: part.channels }),
         source, partStepBytes(part, shape), strideOf(part.channels) * 4, shape.height * shape.width, shape.steps, part.channels,
         decay, threshold, Number(reset === 'soft'), partMasks, maskBytes(shape.channels),
       ),
@@ -256,20 +264,42 @@ export class EventOperations implements Operations {
     const words = maskBytes(channels) / 2;
     const common = commonLists(steps);
     const lists = common + steps;
-    const listCounts = this.heap.allocate(lists * 4);
-    const total = this.kernels.countSpikes(masks, maximumSpikes, steps, height * width * words, listCounts);
+    const work = (steps * height * width * (8 + words)) / 2;
+    const partRows = this.blockItems(height, work);
+    const parts = Math.ceil(height / partRows);
+    const listCounts = this.heap.allocate(parts * lists * 4);
+    this.perform('countSpikes', height, work, masks, maximumSpikes, steps, height, width * words, partRows, listCounts);
+    const partCounts = this.heap.wholeNumbers(listCounts, parts * lists);
+    const onList = Array.from({ length: lists }, (_, list) => {
+      let sum = 0;
+      for (let part = 0; part < parts; part++) sum += partCounts[part * lists + list] ?? 0;
+      return sum;
+    });
+    const partBytes = Array.from({ length: parts }, (_, part) =>
+      partCounts.subarray(part * lists, (part + 1) * lists).reduce((bytes, count) => bytes + count * 2, lists * 16),
+    );
     // The kernels write and read lists in whole vectors, past their ends.
-    const entries = this.heap.allocate(total * 2 + lists * 16 + 32);
+    const entries = this.heap.allocate(partBytes.reduce((sum, bytes) => sum + bytes, 32));
     const starts = this.heap.allocate(height * (width + 1) * lists * 4 + 16);
-    this.kernels.listSpikes(masks, maximumSpikes, steps, height, width, words, channels, listCounts, entries, starts);
-    const onList = Array.from(this.heap.wholeNumbers(listCounts, lists));
+    const active = this.heap.allocate(height * Math.ceil(width / 16) * 16);
+    const partEntries = this.heap.allocate(parts * 4);
+    const table = this.heap.wholeNumbers(partEntries, parts);
+    partBytes.reduce((address, bytes, part) => {
+      table[part] = address;
+      return address + bytes;
+    }, entries);
+    this.perform(
+      'listSpikes', height, work,
+      masks, maximumSpikes, steps, height, width, words, channels, partRows, listCounts, partEntries, starts, active,
+    );
+    this.heap.release(partEntries);
     const counts = Float32Array.from({ length: steps }, (_, step) => {
       const [always = 0, even = 0, odd = 0] = onList.slice(0, common);
       return always + (step % 2 === 0 ? even : odd) + (onList[common + step] ?? 0);
     });
     this.heap.release(listCounts);
     this.clock?.(neuronsOnClock, this.now() - started);
-    return { starts, entries, counts, maximumSpikes, shape, owners: 1 };
+    return { starts, active, entries, counts, maximumSpikes, shape, owners: 1 };
   }
 
   leakySilu(input: Signal, steps: number, { decay }: NeuronParameters): Signal {
@@ -299,8 +329,8 @@ export class EventOperations implements Operations {
     const target = this.allocate(shape);
     this.kernels.add(source, left, values, target);
     const later = target + values * 4;
-    if (input.shape.steps > 1) this.kernels.copyChannels(source + values * 4, 0, 1, (steps - 1) * values * 4, later, 0);
-    else for (let step = 1; step < steps; step++) this.kernels.copyChannels(source, 0, 1, values * 4, target + step * values * 4, 0);
+    if (input.shape.steps > 1) this.copyChannels(source + values * 4, 0, 1, (steps - 1) * values * 4, later, 0);
+    else for (let step = 1; step < steps; step++) this.copyChannels(source, 0, 1, values * 4, target + step * values * 4, 0);
     return stored(shape, target);
   }
 
@@ -346,7 +376,8 @@ export class EventOperations implements Operations {
         return;
       }
       const bytes = strideOf(part.channels) * 4;
-      this.kernels.maxPool(part.content.address, bytes, part.steps, height, width, size, bytes, target, pixelBytes);
+      const rows = part.steps * shape.height;
+      this.perform('maxPool', rows, (rows * shape.width * size * size * bytes) / 16, part.content.address, bytes, height, width, size, bytes, target, pixelBytes);
     });
   }
 
@@ -534,7 +565,7 @@ export class EventOperations implements Operations {
   ): void {
     const { geometry, bias } = convolution;
     const { kernel, stride, padding, inputChannels, outputChannels } = geometry;
-    const { starts, shape } = lists;
+    const { starts, active, shape } = lists;
     const { height, width } = convolvedShape(shape, geometry);
     const { pool = 1, addend, fire } = after;
     const weights = this.weights(convolution, 'spiking');
@@ -543,15 +574,21 @@ export class EventOperations implements Operations {
     const mostEntries = lists.maximumSpikes === 1 ? Math.max(1, shape.steps - 1) : shape.steps * lists.maximumSpikes;
     const mostRows = kernel * kernel * inputChannels * pool * pool * mostEntries;
     const capacity = mostRows + (large ? largeRows : smallRows);
-    const rows = this.gatheringSpace(capacity);
+    const listsOfPixel = commonLists(shape.steps) + shape.steps;
+    const chunkPixels = Math.max(Math.floor(chunkLists / listsOfPixel), pool * pool);
+    const lineBytes = 2 * (shape.width + 2 * padding + kernel + stride * pool + 32);
+    const scratch = this.scratchOf(4 * (chunkPixels * listsOfPixel + 5) + 16 * (chunkPixels + 2) + lineBytes + 2 * (capacity + 32));
+    const spikes = lists.counts.reduce((sum, count) => sum + count, 0);
+    const sums = (spikes * kernel * kernel) / (stride * stride);
     const started = this.now();
-    this.kernels.spikingConvolution(
-      starts, shape.steps, shape.height, shape.width, inputChannels,
+    this.perform(
+      'spikingConvolution', Math.floor(height / pool), ((sums + shape.steps * height * width) * outputChannels) / 4,
+      starts, active, shape.steps, shape.height, shape.width, inputChannels,
       kernel, stride, padding, height, width, pool,
       weights, bias, outputChannels, target, targetPixelBytes,
       addend?.address ?? 0, addend?.stepBytes ?? 0, strideOf(outputChannels) * 4,
       fire?.masks ?? 0, fire?.parameters.decay ?? 0, fire?.parameters.threshold ?? 0, Number(fire?.parameters.reset === 'soft'),
-      rows, capacity, mostRows, this.places, Math.max(Math.floor(chunkLists / (commonLists(shape.steps) + shape.steps)), pool * pool),
+      capacity, mostRows, chunkPixels, scratch.address, scratch.bytes,
     );
     this.clock?.(convolution.name, this.now() - started);
   }
@@ -561,14 +598,31 @@ export class EventOperations implements Operations {
     return this.clock ? performance.now() : 0;
   }
 
-  private gatheringSpace(capacity: number): number {
-    if (!this.rows || this.rows.capacity < capacity) {
-      if (this.rows) this.heap.release(this.rows.address);
-      this.rows = undefined;
-      // Lists are copied 16 numbers at a time.
-      this.rows = { address: this.heap.allocate((capacity + 32) * 2), capacity };
+  /** At least so many bytes for each thread. */
+  private scratchOf(wanted: number): { address: number; bytes: number } {
+    if (!this.scratch || this.scratch.bytes < wanted) {
+      if (this.scratch) this.heap.release(this.scratch.address);
+      this.scratch = undefined;
+      // No two threads write into one line of the cache.
+      const bytes = Math.ceil(wanted / 64) * 64;
+      this.scratch = { address: this.heap.allocate(bytes * this.team.threads), bytes };
     }
-    return this.rows.address;
+    return this.scratch;
+  }
+
+  /** @param work in vector operations, roughly */
+  private perform<K extends DividedKernel>(kernel: K, items: number, work: number, ...args: WorkArguments<K>): void {
+    this.team.perform(kernel, items, this.blockItems(items, work), ...args);
+  }
+
+  /** In how large blocks such work is done. */
+  private blockItems(items: number, work: number): number {
+    if (this.team.threads === 1 || work < smallWork) return Math.max(1, items);
+    return Math.ceil(items / (this.team.threads * blocksPerThread));
+  }
+
+  private copyChannels(source: number, sourcePixelBytes: number, pixels: number, bytes: number, target: number, targetPixelBytes: number): void {
+    this.perform('copyChannels', pixels, (pixels * bytes) / 16, source, sourcePixelBytes, bytes, target, targetPixelBytes);
   }
 
   private weights(convolution: LoadedConvolution, layout: WeightLayout): number {
@@ -597,7 +651,7 @@ export class EventOperations implements Operations {
     for (const part of (input as EventSignal).parts) {
       write(part, target, pixelBytes);
       for (let step = part.steps; step < shape.steps; step++) {
-        this.kernels.copyChannels(target, pixelBytes, pixels, part.channels * 4, target + step * pixels * pixelBytes, pixelBytes);
+        this.copyChannels(target, pixelBytes, pixels, part.channels * 4, target + step * pixels * pixelBytes, pixelBytes);
       }
       target += part.channels * 4;
     }
@@ -612,7 +666,7 @@ export class EventOperations implements Operations {
     const { height, width } = input.shape;
     const joined = this.fromParts(input, input.shape, (part, target, pixelBytes) => {
       const from = this.materialised(part, input.shape);
-      this.kernels.copyChannels(from, strideOf(part.channels) * 4, part.steps * height * width, part.channels * 4, target, pixelBytes);
+      this.copyChannels(from, strideOf(part.channels) * 4, part.steps * height * width, part.channels * 4, target, pixelBytes);
     }) as EventSignal;
     for (const part of source.parts) this.disownPart(part);
     source.parts = joined.parts;
@@ -664,6 +718,7 @@ export class EventOperations implements Operations {
     lists.owners--;
     if (lists.owners > 0) return;
     this.heap.release(lists.starts);
+    this.heap.release(lists.active);
     this.heap.release(lists.entries);
   }
 

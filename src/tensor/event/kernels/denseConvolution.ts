@@ -1,3 +1,5 @@
+import { places, placesAtATime } from './scratch';
+
 /** Copies features into `[steps, height + 2 padding, width + 2 padding, channels]` with zeros around, without padded channels. */
 export function surround(
   source: usize, steps: i32, height: i32, width: i32, channels: i32, pixelBytes: usize, padding: i32, target: usize,
@@ -27,18 +29,16 @@ export function surround(
  * @param weights blocks of 8 output channels, each `[kernel rows, run, 8]`
  * @param run number of values that a kernel row covers, next to each other in memory
  * @param outputs number of output channels, rounded up to a multiple of 4
- * @param places scratch for `chunkPixels` addresses; `chunkPixels` is a multiple of 4
+ * @param first and last pixel of the output, of all steps, the latter not included
  */
 export function denseConvolution(
-  source: usize, stepBytes: usize, rowBytes: usize, pixelBytes: usize, steps: i32,
+  first: i32, last: i32, source: usize, stepBytes: usize, rowBytes: usize, pixelBytes: usize,
   kernelRows: i32, run: i32, stride: i32, height: i32, width: i32,
   weights: usize, bias: usize, outputs: i32, target: usize, targetPixelBytes: usize,
-  places: usize, chunkPixels: i32,
 ): void {
-  const total = steps * height * width;
   const runBytes = <usize>run << 2;
-  for (let first = 0; first < total; first += chunkPixels) {
-    const pixels = min(chunkPixels, total - first);
+  for (; first < last; first += placesAtATime) {
+    const pixels = min(placesAtATime, last - first);
     for (let index = 0; index < pixels; index++) {
       const place = first + index;
       const row = place / width;
@@ -57,11 +57,11 @@ export function denseConvolution(
       const bias1 = v128.load(bias + (<usize>output << 2), 16);
       for (let index = 0; index < pixels; index += 4) {
         // At the end some pixels stand in for those that are not there.
-        const last = pixels - 1;
+        const lastIndex = pixels - 1;
         let p0: usize = load<u32>(places + (<usize>index << 2));
-        let p1: usize = load<u32>(places + (<usize>min(index + 1, last) << 2));
-        let p2: usize = load<u32>(places + (<usize>min(index + 2, last) << 2));
-        let p3: usize = load<u32>(places + (<usize>min(index + 3, last) << 2));
+        let p1: usize = load<u32>(places + (<usize>min(index + 1, lastIndex) << 2));
+        let p2: usize = load<u32>(places + (<usize>min(index + 2, lastIndex) << 2));
+        let p3: usize = load<u32>(places + (<usize>min(index + 3, lastIndex) << 2));
         let a00 = bias0;
         let a01 = bias1;
         let a10 = bias0;
@@ -97,15 +97,15 @@ export function denseConvolution(
         let to = target + <usize>(first + index) * targetPixelBytes + (<usize>output << 2);
         v128.store(to, a00);
         if (wide) v128.store(to, a01, 16);
-        if (index + 1 > last) continue;
+        if (index + 1 > lastIndex) continue;
         to += targetPixelBytes;
         v128.store(to, a10);
         if (wide) v128.store(to, a11, 16);
-        if (index + 2 > last) continue;
+        if (index + 2 > lastIndex) continue;
         to += targetPixelBytes;
         v128.store(to, a20);
         if (wide) v128.store(to, a21, 16);
-        if (index + 3 > last) continue;
+        if (index + 3 > lastIndex) continue;
         to += targetPixelBytes;
         v128.store(to, a30);
         if (wide) v128.store(to, a31, 16);

@@ -11,9 +11,11 @@ export function add(a: usize, b: usize, values: i32, target: usize): void {
   }
 }
 
-/** Copies `bytes` of every pixel; with `bytes` a channel count that is no multiple of 4 values, only those. */
-export function copyChannels(source: usize, sourcePixelBytes: usize, pixels: i32, bytes: usize, target: usize, targetPixelBytes: usize): void {
-  for (let pixel = 0; pixel < pixels; pixel++) {
+/** Copies `bytes` of the pixels from `first` to before `last`; with `bytes` a channel count that is no multiple of 4 values, only those. */
+export function copyChannels(
+  first: i32, last: i32, source: usize, sourcePixelBytes: usize, bytes: usize, target: usize, targetPixelBytes: usize,
+): void {
+  for (let pixel = first; pixel < last; pixel++) {
     const from = source + <usize>pixel * sourcePixelBytes;
     const to = target + <usize>pixel * targetPixelBytes;
     let at: usize = 0;
@@ -22,22 +24,25 @@ export function copyChannels(source: usize, sourcePixelBytes: usize, pixels: i32
   }
 }
 
-/** Windows of `size`, into the channels of wider pixels. `bytes` of a pixel is a multiple of 16. */
+/**
+ * Windows of `size`, into the channels of wider pixels. `bytes` of a pixel is a multiple of 16.
+ * @param first and last row of windows, of all steps, the latter not included
+ */
 export function maxPool(
-  source: usize, sourcePixelBytes: usize, steps: i32, height: i32, width: i32, size: i32, bytes: usize, target: usize, targetPixelBytes: usize,
+  first: i32, last: i32, source: usize, sourcePixelBytes: usize, height: i32, width: i32, size: i32, bytes: usize, target: usize, targetPixelBytes: usize,
 ): void {
   const high = height / size;
   const wide = width / size;
   const rowBytes = <usize>width * sourcePixelBytes;
-  for (let step = 0; step < steps; step++) {
-    for (let y = 0; y < high; y++) {
-      let from = source + <usize>(step * height + y * size) * rowBytes;
-      for (let x = 0; x < wide; x++) {
-        if (size == 2) largestOf4(from, sourcePixelBytes, rowBytes, bytes, target);
-        else largestOf(from, sourcePixelBytes, rowBytes, size, bytes, target);
-        from += <usize>size * sourcePixelBytes;
-        target += targetPixelBytes;
-      }
+  target += <usize>(first * wide) * targetPixelBytes;
+  for (let row = first; row < last; row++) {
+    const step = row / high;
+    let from = source + <usize>(step * height + (row - step * high) * size) * rowBytes;
+    for (let x = 0; x < wide; x++) {
+      if (size == 2) largestOf4(from, sourcePixelBytes, rowBytes, bytes, target);
+      else largestOf(from, sourcePixelBytes, rowBytes, size, bytes, target);
+      from += <usize>size * sourcePixelBytes;
+      target += targetPixelBytes;
     }
   }
 }

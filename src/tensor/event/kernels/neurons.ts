@@ -61,14 +61,17 @@ export function realBits(channel: i32, channels: i32): i32 {
 
 /**
  * The LIF neuron for the channels of one part of a signal.
+ * @param first and last pixel, the latter not included
  * @param masks where the part's first bits go, `u16[steps][pixels][maskPixelBytes / 2]`
  */
 export function leakyIntegrateAndFire(
-  source: usize, stepBytes: usize, pixelBytes: usize, pixels: i32, steps: i32, channels: i32,
+  first: i32, last: i32, source: usize, stepBytes: usize, pixelBytes: usize, pixels: i32, steps: i32, channels: i32,
   decay: f32, threshold: f32, softReset: i32, masks: usize, maskPixelBytes: usize,
 ): void {
   const maskStepBytes = <usize>pixels * maskPixelBytes;
-  for (let pixel = 0; pixel < pixels; pixel++) {
+  source += <usize>first * pixelBytes;
+  masks += <usize>first * maskPixelBytes;
+  for (let pixel = first; pixel < last; pixel++) {
     let x = source;
     let mask = masks;
     for (let channel = 0; channel < channels; channel += 16) {

@@ -7,13 +7,10 @@
  *
  * A list holds `u16` numbers `x * channels + channel` (the low 16 bits of them), row after row of the image and ascending in each, so that
  * what a row of a kernel covers is one run of it: `starts`, `u32[height][width + 1][lists]`, says where each pixel begins in each list.
+ * `active`, `u8[height][width rounded up to 16]`, is not 0 where a pixel has anything on a list.
  */
 import { append } from './lists';
-
-/** Where each list ends that is being written, for at most 256 steps and three; read four at a time. */
-const ends: usize = memory.data(264 * 4, 16);
-/** Four partial counts for each list. */
-const partial: usize = memory.data(264 * 16, 16);
+import { listEnds, partialCounts } from './scratch';
 
 /** Between lists, since they are written eight entries at a time, past their ends. */
 const gapBytes: usize = 16;
@@ -26,19 +23,22 @@ export function commonLists(steps: i32): i32 {
 }
 
 /**
- * Counts what will be on each list.
- * @param words of all pixels at one step
- * @param counts `u32[lists]`
- * @returns how many entries there will be together
+ * Counts what will be on each list, for some rows of pixels. What is listed comes in parts of `partRows` rows, each with lists of its own.
+ * @param first and last row, the latter not included: a part
+ * @param rowWords of a row of pixels at one step
+ * @param counts `u32[parts][lists]`
  */
-export function countSpikes(masks: usize, burst: i32, steps: i32, words: i32, counts: usize): i32 {
-  const stepBytes = <usize>words << 1;
+export function countSpikes(
+  first: i32, last: i32, masks: usize, burst: i32, steps: i32, height: i32, rowWords: i32, partRows: i32, counts: usize,
+): void {
+  const stepBytes = <usize>(height * rowWords) << 1;
+  const endBytes = <usize>(last * rowWords) << 1;
   const common = commonLists(steps);
   const lists = common + steps;
-  memory.fill(partial, 0, <usize>lists << 4);
-  // Eight words at a time; at the end of the last step what is behind it is left out.
-  for (let at: usize = 0; at < stepBytes; at += 16) {
-    const real = stepBytes - at >= 16 ? i8x16.splat(-1) : v128.load(upTo16 + 16 - (stepBytes - at));
+  memory.fill(partialCounts, 0, <usize>lists << 4);
+  // Eight words at a time; at the end what is behind it is left out.
+  for (let at = <usize>(first * rowWords) << 1; at < endBytes; at += 16) {
+    const real = endBytes - at >= 16 ? i8x16.splat(-1) : v128.load(upTo16 + 16 - (endBytes - at));
     let even = real;
     let odd = real;
     if (common != 0) {
@@ -48,10 +48,10 @@ export function countSpikes(masks: usize, burst: i32, steps: i32, words: i32, co
         else even = v128.and(even, mask);
       }
       const always = v128.and(even, odd);
-      addCounts(partial, always);
+      addCounts(partialCounts, always);
       if (common == 3) {
-        addCounts(partial + 16, v128.andnot(even, always));
-        addCounts(partial + 32, v128.andnot(odd, always));
+        addCounts(partialCounts + 16, v128.andnot(even, always));
+        addCounts(partialCounts + 32, v128.andnot(odd, always));
       } else {
         even = always;
         odd = always;
@@ -61,21 +61,25 @@ export function countSpikes(masks: usize, burst: i32, steps: i32, words: i32, co
     }
     for (let step = 0; step < steps; step++) {
       const mask = v128.and(v128.load(masks + at + <usize>step * stepBytes), real);
-      const to = partial + (<usize>(common + step) << 4);
+      const to = partialCounts + (<usize>(common + step) << 4);
       addCounts(to, v128.andnot(mask, step & 1 ? odd : even));
       for (let spike = 1; spike < burst; spike++) {
         addCounts(to, v128.and(v128.load(masks + at + <usize>(spike * steps + step) * stepBytes), real));
       }
     }
   }
-  let total = 0;
+  const partCounts = counts + (<usize>(first / partRows * lists) << 2);
   for (let list: usize = 0; list < <usize>lists; list++) {
-    const sums = partial + (list << 4);
-    const count = load<i32>(sums) + load<i32>(sums, 4) + load<i32>(sums, 8) + load<i32>(sums, 12);
-    store<i32>(counts + (list << 2), count);
-    total += count;
+    const sums = partialCounts + (list << 4);
+    store<i32>(partCounts + (list << 2), load<i32>(sums) + load<i32>(sums, 4) + load<i32>(sums, 8) + load<i32>(sums, 12));
   }
-  return total;
+}
+
+/** Bytes of a row of pixels in `active`. */
+// @ts-ignore: decorator
+@inline
+export function activeBytes(width: i32): usize {
+  return <usize>((width + 15) & ~15);
 }
 
 /** Sixteen bytes of ones, then sixteen of zeros. */
@@ -101,29 +105,40 @@ function appendMask(mask: i32, entry: i32, list: usize): void {
 }
 
 /**
- * Writes the lists.
+ * Writes the lists of a part.
+ * @param first and last row, the latter not included
  * @param words of a pixel at one step
  * @param counts from {@link countSpikes}
- * @param entries where lists go: two bytes for each entry, 16 for each list, and 32 more for those who read them 16 entries at a time
- * @param starts written up to 16 bytes past its end
+ * @param entries `u32[parts]`, where the part's lists go: two bytes for each entry, 16 for each list, and behind the last part 32 more for
+ * those who read them 16 entries at a time
  */
 export function listSpikes(
-  masks: usize, burst: i32, steps: i32, height: i32, width: i32, words: i32, channels: i32, counts: usize, entries: usize, starts: usize,
+  first: i32, last: i32, masks: usize, burst: i32, steps: i32, height: i32, width: i32, words: i32, channels: i32,
+  partRows: i32, counts: usize, entries: usize, starts: usize, active: usize,
 ): void {
+  const activeRowBytes = activeBytes(width);
   const stepBytes = <usize>(height * width * words) << 1;
   const common = commonLists(steps);
   const startBytes = <usize>(common + steps) << 2;
-  const stepEnds = ends + (<usize>common << 2);
+  const stepEnds = listEnds + (<usize>common << 2);
+  const part = <usize>(first / partRows);
+  masks += <usize>(first * width * words) << 1;
+  counts += part * startBytes;
+  starts += <usize>(first * (width + 1)) * startBytes;
+  active += <usize>first * activeRowBytes;
+  let listStart: usize = load<u32>(entries + (part << 2));
   for (let list: usize = 0; list < startBytes; list += 4) {
-    store<u32>(ends + list, <u32>entries);
-    entries += (<usize>load<u32>(counts + list) << 1) + gapBytes;
+    store<u32>(listEnds + list, <u32>listStart);
+    listStart += (<usize>load<u32>(counts + list) << 1) + gapBytes;
   }
-  for (let y = 0; y < height; y++) {
+  for (let y = first; y < last; y++) {
     let entry = 0;
+    v128.store(active + activeRowBytes - 16, i8x16.splat(0));
     for (let x = 0; x < width; x++) {
-      for (let at: usize = 0; at < startBytes; at += 16) v128.store(starts + at, v128.load(ends + at));
+      for (let at: usize = 0; at < startBytes; at += 16) v128.store(starts + at, v128.load(listEnds + at));
       starts += startBytes;
-      for (let first = entry; first < entry + (words << 4); first += 16) {
+      let any = 0;
+      for (let neuron = entry; neuron < entry + (words << 4); neuron += 16) {
         let even = -1;
         let odd = -1;
         let ever = 0;
@@ -133,37 +148,41 @@ export function listSpikes(
           if (step & 1) odd &= mask;
           else even &= mask;
         }
+        any |= ever;
         if (ever != 0) {
           const always = even & odd;
           if (common == 0) {
             even = 0;
           } else {
-            if (always != 0) appendMask(always, first, ends);
+            if (always != 0) appendMask(always, neuron, listEnds);
             if (common == 1) {
               even = always;
               odd = always;
             } else {
-              if (even != always) appendMask(even & ~always, first, ends + 4);
-              if (odd != always) appendMask(odd & ~always, first, ends + 8);
+              if (even != always) appendMask(even & ~always, neuron, listEnds + 4);
+              if (odd != always) appendMask(odd & ~always, neuron, listEnds + 8);
             }
           }
           if ((even | odd) != ever || even != odd || burst > 1) {
             for (let step = 0; step < steps; step++) {
               const list = stepEnds + (<usize>step << 2);
               const mask = <i32>load<u16>(masks + <usize>step * stepBytes) & ~(step & 1 ? odd : even);
-              if (mask != 0) appendMask(mask, first, list);
+              if (mask != 0) appendMask(mask, neuron, list);
               for (let spike = 1; spike < burst; spike++) {
                 const again = <i32>load<u16>(masks + <usize>(spike * steps + step) * stepBytes);
-                if (again != 0) appendMask(again, first, list);
+                if (again != 0) appendMask(again, neuron, list);
               }
             }
           }
         }
         masks += 2;
       }
+      store<u8>(active + x, <u8>(any != 0));
       entry += channels;
     }
-    for (let at: usize = 0; at < startBytes; at += 16) v128.store(starts + at, v128.load(ends + at));
+    active += activeRowBytes;
+    // Not in whole vectors: what is behind it may belong to another thread.
+    for (let at: usize = 0; at < startBytes; at += 4) store<u32>(starts + at, load<u32>(listEnds + at));
     starts += startBytes;
   }
 }

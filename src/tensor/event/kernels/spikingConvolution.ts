@@ -3,22 +3,8 @@
  * output channels, 8 vector loads and 8 vector additions.
  */
 import { fire16, realBits } from './neurons';
-import { commonLists, upTo16 } from './spikes';
-
-/**
- * Sums of one pixel and one block of output channels: of what fires at every step, at every even and every odd one; of one step, of
- * each step, and the largest of several pixels.
- */
-const always: usize = memory.data(128, 16);
-const evenSteps: usize = memory.data(128, 16);
-const oddSteps: usize = memory.data(128, 16);
-const sumNow: usize = memory.data(128, 16);
-const sums: usize = memory.data(128 * 256, 16);
-const largest: usize = memory.data(128, 16);
-/** Bytes that each list adds to what is gathered for a pixel, for at most 256 steps and three; written four at a time. */
-const runBytesOf: usize = memory.data(264 * 4, 16);
-/** What the neurons of a block do where nothing reaches them: two words for each step. */
-const silentMasks: usize = memory.data(4 * 256, 16);
+import { always, evenSteps, largest, oddSteps, silentMasks, sumNow, sums, thread } from './scratch';
+import { activeBytes, commonLists, upTo16 } from './spikes';
 
 /**
  * Adds the weight rows on a list to what the sums start with, 32 output channels at a time. Exported, as the ones below, and with
@@ -82,6 +68,37 @@ export function sum8(list: usize, end: usize, weights: usize, start: usize, targ
   }
   v128.store(target, a0);
   v128.store(target, a1, 16);
+}
+
+/** {@link sum32} with something added to the sums in the end. */
+export function sumAdded32(list: usize, end: usize, weights: usize, start: usize, addend: usize, target: usize): void {
+  let a0 = v128.load(start);
+  let a1 = v128.load(start, 16);
+  let a2 = v128.load(start, 32);
+  let a3 = v128.load(start, 48);
+  let a4 = v128.load(start, 64);
+  let a5 = v128.load(start, 80);
+  let a6 = v128.load(start, 96);
+  let a7 = v128.load(start, 112);
+  for (; list < end; list += 2) {
+    const w = weights + (<usize>load<u16>(list) << 7);
+    a0 = f32x4.add(a0, v128.load(w));
+    a1 = f32x4.add(a1, v128.load(w, 16));
+    a2 = f32x4.add(a2, v128.load(w, 32));
+    a3 = f32x4.add(a3, v128.load(w, 48));
+    a4 = f32x4.add(a4, v128.load(w, 64));
+    a5 = f32x4.add(a5, v128.load(w, 80));
+    a6 = f32x4.add(a6, v128.load(w, 96));
+    a7 = f32x4.add(a7, v128.load(w, 112));
+  }
+  v128.store(target, f32x4.add(a0, v128.load(addend)));
+  v128.store(target, f32x4.add(a1, v128.load(addend, 16)), 16);
+  v128.store(target, f32x4.add(a2, v128.load(addend, 32)), 32);
+  v128.store(target, f32x4.add(a3, v128.load(addend, 48)), 48);
+  v128.store(target, f32x4.add(a4, v128.load(addend, 64)), 64);
+  v128.store(target, f32x4.add(a5, v128.load(addend, 80)), 80);
+  v128.store(target, f32x4.add(a6, v128.load(addend, 96)), 96);
+  v128.store(target, f32x4.add(a7, v128.load(addend, 112)), 112);
 }
 
 // @ts-ignore: decorator
@@ -232,74 +249,57 @@ function gather(
     const firstX = max(0, left + x);
     const corner = line + <usize>firstX * startBytes;
     const runBytes = <usize>(min(left + x + kernel, inputWidth) - firstX) * startBytes;
-    let any = i32x4.splat(0);
-    for (let list: usize = 0; list < startBytes; list += 16) {
-      let start = corner + list;
+    const pixelOffset = i16x8.splat(<i16>(firstOffset - x * inputChannels));
+    for (let group: usize = 0; group < startBytes; group += 16) {
+      let start = corner + group;
       let bytes = i32x4.sub(v128.load(start + runBytes), v128.load(start));
       for (let row = 1; row < rows; row++) {
         start += rowStartBytes;
         bytes = i32x4.add(bytes, i32x4.sub(v128.load(start + runBytes), v128.load(start)));
       }
-      if (list == lastGroup) bytes = v128.and(bytes, ofLastGroup);
-      any = v128.or(any, bytes);
-      v128.store(runBytesOf + list, bytes);
-      v128.store(endsAt + list, i32x4.splat(<i32>end));
-    }
-    if (v128.any_true(any)) {
-      const pixelOffset = i16x8.splat(<i16>(firstOffset - x * inputChannels));
-      for (let list: usize = 0; list < startBytes; list += 4) {
-        const bytes = <usize>load<u32>(runBytesOf + list);
-        if (bytes != 0) {
-          let start = corner + list;
-          let offset = pixelOffset;
-          let to = end;
-          for (let row = 0; row < rows; row++) {
-            const from: usize = load<u32>(start);
-            const until: usize = load<u32>(start + runBytes);
-            copyRun(from, until, to, offset);
-            to += until - from;
-            offset = i16x8.add(offset, rowOffset);
-            start += rowStartBytes;
-          }
-          end += bytes;
+      if (group == lastGroup) bytes = v128.and(bytes, ofLastGroup);
+      // Every list ends where all before it do and its own entries: no branch asks whether it has any.
+      let until = i32x4.add(bytes, v128.shuffle<i32>(i32x4.splat(0), bytes, 0, 4, 5, 6));
+      until = i32x4.add(until, v128.shuffle<i32>(i32x4.splat(0), until, 0, 0, 4, 5));
+      until = i32x4.add(until, i32x4.splat(<i32>end));
+      v128.store(endsAt + group, until);
+      for (let filled = i32x4.bitmask(i32x4.neg(bytes)); filled != 0; filled &= filled - 1) {
+        const list = <usize>ctz(filled) << 2;
+        let to: usize = load<u32>(endsAt + group + list - 4);
+        let from = corner + group + list;
+        let offset = pixelOffset;
+        for (let row = 0; row < rows; row++) {
+          const first: usize = load<u32>(from);
+          const last: usize = load<u32>(from + runBytes);
+          copyRun(first, last, to, offset);
+          to += last - first;
+          offset = i16x8.add(offset, rowOffset);
+          from += rowStartBytes;
         }
-        store<u32>(endsAt + list, <u32>end);
       }
+      end = <usize>i32x4.extract_lane(until, 3);
     }
     endsAt += startBytes;
   }
   return end;
 }
 
-/** The same for a kernel of 1 without padding, where a list needs no putting together. @param start where the first pixel begins in the lists */
-function gatherSingles(start: usize, startBytes: usize, inputChannels: i32, stride: i32, left: i32, pixels: i32, end: usize, endsAt: usize): usize {
-  const lastGroup = (startBytes - 1) & ~15;
-  const ofLastGroup = v128.load(upTo16 + 16 - (startBytes - lastGroup));
-  for (let x = left; pixels > 0; pixels--) {
-    let any = i32x4.splat(0);
-    for (let list: usize = 0; list < startBytes; list += 16) {
-      const bytes = i32x4.sub(v128.load(start + list + startBytes), v128.load(start + list));
-      any = v128.or(any, list == lastGroup ? v128.and(bytes, ofLastGroup) : bytes);
-      v128.store(endsAt + list, i32x4.splat(<i32>end));
-    }
-    if (v128.any_true(any)) {
-      const offset = i16x8.splat(<i16>(-x * inputChannels));
-      for (let list: usize = 0; list < startBytes; list += 4) {
-        const from: usize = load<u32>(start + list);
-        const until: usize = load<u32>(start + list + startBytes);
-        if (from != until) {
-          copyRun(from, until, end, offset);
-          end += until - from;
-        }
-        store<u32>(endsAt + list, <u32>end);
-      }
-    }
-    x += stride;
-    start += <usize>stride * startBytes;
-    endsAt += startBytes;
-  }
-  return end;
-}
+/**
+ * How the lists of pixels lie that a block of output channels walks. Gathered, they follow each other, and a list ends where the next begins;
+ * for a kernel of 1 they are read where they are, row after row of the input. Set by the convolution for all functions below.
+ */
+/** From where a list begins to where it ends. */
+let untilBytes: usize = 0;
+/** From a pixel's lists to the next one's. */
+let pixelBytes: usize = 0;
+/** From the lists of the last pixel of a window's row to the first of the next row. */
+let rowBytes: usize = 0;
+/** From the lists of a window's first pixel to those of the next window. */
+let windowBytes: usize = 0;
+/** What is read as 0 at a pixel is this at the next one. */
+let pixelEntries: usize = 0;
+/** A run: silent windows, windows that spikes reach, where the lists of the first of these are, and which entry is 0 there. */
+const runBytes: usize = 16;
 
 /** Where the sums of what several steps have in common are: made only where something is on the list. */
 // @ts-ignore: decorator
@@ -310,121 +310,186 @@ function common(block: i32, list: usize, end: usize, weights: usize, start: usiz
   return sums;
 }
 
-/** A block of output channels for the gathered pixels, written where they belong. */
+/** Whether anything is on a pixel's lists but on the first one. */
+// @ts-ignore: decorator
+@inline
+function moves(cursor: usize, listBytes: usize): bool {
+  let bytes = i32x4.splat(0);
+  let list: usize = 4;
+  for (; list + 16 <= listBytes; list += 16) {
+    bytes = v128.or(bytes, v128.xor(v128.load(cursor + list), v128.load(cursor + list + untilBytes)));
+  }
+  if (list < listBytes) {
+    const rest = v128.xor(v128.load(cursor + list), v128.load(cursor + list + untilBytes));
+    bytes = v128.or(bytes, v128.and(rest, v128.load(upTo16 + 16 - (listBytes - list))));
+  }
+  return v128.any_true(bytes);
+}
+
+/** A block of output channels for the pixels of some runs, written where they belong. */
 function storeBlock(
-  cursor: usize, pixels: i32, place: usize, steps: i32, block: i32, vectors: i32, weights: usize, bias: usize,
+  run: usize, runsEnd: usize, steps: i32, block: i32, vectors: i32, weights: usize, bias: usize,
+  target: usize, targetStepBytes: usize, targetPixelBytes: usize, addend: usize, addendStepBytes: usize, addendPixelBytes: usize,
+): void {
+  const rowSize = <usize>block << 2;
+  for (; run < runsEnd; run += runBytes) {
+    const silent = load<i32>(run);
+    if (silent != 0) {
+      let to = target;
+      let added = addend;
+      for (let step = 0; step < steps; step++) {
+        // What are steps elsewhere are pixels here.
+        repeat(bias, vectors, to, targetPixelBytes, added, addendPixelBytes, silent);
+        to += targetStepBytes;
+        added += addendStepBytes;
+      }
+      target += <usize>silent * targetPixelBytes;
+      addend += <usize>silent * addendPixelBytes;
+    }
+    const pixels = load<i32>(run, 4);
+    storePixels(
+      load<u32>(run, 8), pixels, steps, block, vectors, weights - <usize>load<u32>(run, 12) * rowSize, bias,
+      target, targetStepBytes, targetPixelBytes, addend, addendStepBytes, addendPixelBytes,
+    );
+    target += <usize>pixels * targetPixelBytes;
+    addend += <usize>pixels * addendPixelBytes;
+  }
+}
+
+/** The pixels of a run that spikes reach. */
+function storePixels(
+  first: usize, pixels: i32, steps: i32, block: i32, vectors: i32, weights: usize, bias: usize,
   target: usize, targetStepBytes: usize, targetPixelBytes: usize, addend: usize, addendStepBytes: usize, addendPixelBytes: usize,
 ): void {
   const commons = commonLists(steps);
   const listBytes = <usize>(commons + steps) << 2;
-  const direct = addend == 0 && vectors << 2 == block;
+  const direct = vectors << 2 == block && (addend == 0 || block == 32);
+  const weightBytes = pixelEntries * (<usize>block << 2);
   for (; pixels > 0; pixels--) {
-    let to = target + place * targetPixelBytes;
-    let added: usize = addend == 0 ? 0 : addend + place * addendPixelBytes;
-    place++;
-    let from: usize = load<u32>(cursor);
-    const next = cursor + listBytes;
+    let cursor = first;
+    first += windowBytes;
+    let to = target;
+    let added = addend;
+    target += targetPixelBytes;
+    addend += addendPixelBytes;
     let even = bias;
     let odd = bias;
+    let still = false;
     if (commons != 0) {
-      const until: usize = load<u32>(cursor, 4);
-      even = common(block, from, until, weights, bias, always);
+      even = common(block, load<u32>(cursor), load<u32>(cursor + untilBytes), weights, bias, always);
       odd = even;
-      from = until;
-      if (from == <usize>load<u32>(next)) {
-        repeat(even, vectors, to, targetStepBytes, added, addendStepBytes, steps);
-        cursor = next;
-        continue;
-      }
+      still = !moves(cursor, listBytes);
       cursor += 4;
-      if (commons == 3) {
-        const untilEven: usize = load<u32>(cursor, 4);
-        const untilOdd: usize = load<u32>(cursor, 8);
-        even = common(block, from, untilEven, weights, odd, evenSteps);
-        odd = common(block, untilEven, untilOdd, weights, odd, oddSteps);
-        from = untilOdd;
+      if (commons == 3 && !still) {
+        even = common(block, load<u32>(cursor), load<u32>(cursor + untilBytes), weights, odd, evenSteps);
+        odd = common(block, load<u32>(cursor, 4), load<u32>(cursor + untilBytes, 4), weights, odd, oddSteps);
         cursor += 8;
       }
     }
-    for (let step = 0; step < steps; step++) {
-      cursor += 4;
-      const until: usize = load<u32>(cursor);
-      const start = step & 1 ? odd : even;
-      if (from == until) repeat(start, vectors, to, 0, added, 0, 1);
-      else if (direct) sum(block, from, until, weights, start, to);
-      else {
-        sum(block, from, until, weights, start, sumNow);
-        repeat(sumNow, vectors, to, 0, added, 0, 1);
+    if (still) repeat(even, vectors, to, targetStepBytes, added, addendStepBytes, steps);
+    else {
+      for (let step = 0; step < steps; step++) {
+        const from: usize = load<u32>(cursor);
+        const until: usize = load<u32>(cursor + untilBytes);
+        const start = step & 1 ? odd : even;
+        cursor += 4;
+        if (!direct) {
+          sum(block, from, until, weights, start, sumNow);
+          repeat(sumNow, vectors, to, 0, added, 0, 1);
+        } else if (addend == 0) sum(block, from, until, weights, start, to);
+        else sumAdded32(from, until, weights, start, added, to);
+        to += targetStepBytes;
+        added += addendStepBytes;
       }
-      from = until;
-      to += targetStepBytes;
-      added += addendStepBytes;
     }
+    weights -= weightBytes;
   }
 }
 
-/** The same, but the largest of each window of `windowPixels` pixels. */
+/** The same, but the largest of each window of `pool` times `pool` pixels. */
 function poolBlock(
-  cursor: usize, windows: i32, windowPixels: i32, place: usize, steps: i32, block: i32, vectors: i32, weights: usize, bias: usize,
+  run: usize, runsEnd: usize, pool: i32, steps: i32, block: i32, vectors: i32, weights: usize, bias: usize,
+  target: usize, targetStepBytes: usize, targetPixelBytes: usize,
+): void {
+  const rowSize = <usize>block << 2;
+  for (; run < runsEnd; run += runBytes) {
+    const silent = load<i32>(run);
+    if (silent != 0) {
+      let to = target;
+      for (let step = 0; step < steps; step++, to += targetStepBytes) repeat(bias, vectors, to, targetPixelBytes, 0, 0, silent);
+      target += <usize>silent * targetPixelBytes;
+    }
+    const windows = load<i32>(run, 4);
+    poolWindows(
+      load<u32>(run, 8), windows, pool, steps, block, vectors, weights - <usize>load<u32>(run, 12) * rowSize, bias, target, targetStepBytes, targetPixelBytes,
+    );
+    target += <usize>windows * targetPixelBytes;
+  }
+}
+
+/** The windows of a run that spikes reach. */
+function poolWindows(
+  first: usize, windows: i32, pool: i32, steps: i32, block: i32, vectors: i32, weights: usize, bias: usize,
   target: usize, targetStepBytes: usize, targetPixelBytes: usize,
 ): void {
   const commons = commonLists(steps);
   const listBytes = <usize>(commons + steps) << 2;
   const bytes = <usize>vectors << 4;
+  const weightBytes = pixelEntries * (<usize>block << 2);
   for (; windows > 0; windows--) {
-    const to = target + place * targetPixelBytes;
-    place++;
-    const nextWindow = cursor + listBytes * <usize>windowPixels;
-    if (load<u32>(cursor) == load<u32>(nextWindow)) {
-      repeat(bias, vectors, to, targetStepBytes, 0, 0, steps);
-      cursor = nextWindow;
-      continue;
-    }
+    const to = target;
+    target += targetPixelBytes;
+    let pixel = first;
+    first += windowBytes;
     // Pixels that are the same at every step are compared once.
     let still = 0;
     let moving = 0;
-    for (let pixel = 0; pixel < windowPixels; pixel++) {
-      let from: usize = load<u32>(cursor);
-      const next = cursor + listBytes;
-      let even = bias;
-      let odd = bias;
-      if (commons != 0) {
-        const until: usize = load<u32>(cursor, 4);
-        even = common(block, from, until, weights, bias, always);
-        odd = even;
-        from = until;
-        if (from == <usize>load<u32>(next)) {
+    for (let dy = 0; dy < pool; dy++) {
+      let pixelWeights = weights;
+      for (let dx = 0; dx < pool; dx++) {
+        let cursor = pixel;
+        pixel += pixelBytes;
+        let even = bias;
+        let odd = bias;
+        let same = false;
+        if (commons != 0) {
+          even = common(block, load<u32>(cursor), load<u32>(cursor + untilBytes), pixelWeights, bias, always);
+          odd = even;
+          same = !moves(cursor, listBytes);
+          cursor += 4;
+          if (commons == 3 && !same) {
+            even = common(block, load<u32>(cursor), load<u32>(cursor + untilBytes), pixelWeights, odd, evenSteps);
+            odd = common(block, load<u32>(cursor, 4), load<u32>(cursor + untilBytes, 4), pixelWeights, odd, oddSteps);
+            cursor += 8;
+          }
+        }
+        if (same) {
           keepLarger(even, largest, bytes, still > 0);
           still++;
-          cursor = next;
-          continue;
+        } else {
+          let kept = sums;
+          for (let step = 0; step < steps; step++) {
+            const from: usize = load<u32>(cursor);
+            const until: usize = load<u32>(cursor + untilBytes);
+            let source = step & 1 ? odd : even;
+            cursor += 4;
+            if (moving == 0) sum(block, from, until, pixelWeights, source, kept);
+            else {
+              if (from != until) {
+                sum(block, from, until, pixelWeights, source, sumNow);
+                source = sumNow;
+              }
+              keepLarger(source, kept, bytes, true);
+            }
+            kept += 128;
+          }
+          moving++;
         }
-        cursor += 4;
-        if (commons == 3) {
-          const untilEven: usize = load<u32>(cursor, 4);
-          const untilOdd: usize = load<u32>(cursor, 8);
-          even = common(block, from, untilEven, weights, odd, evenSteps);
-          odd = common(block, untilEven, untilOdd, weights, odd, oddSteps);
-          from = untilOdd;
-          cursor += 8;
-        }
+        pixelWeights -= weightBytes;
       }
-      let kept = sums;
-      for (let step = 0; step < steps; step++) {
-        cursor += 4;
-        const until: usize = load<u32>(cursor);
-        let source = step & 1 ? odd : even;
-        if (from != until) {
-          const summed = moving == 0 ? kept : sumNow;
-          sum(block, from, until, weights, source, summed);
-          source = summed;
-        }
-        if (source != kept) keepLarger(source, kept, bytes, moving > 0);
-        from = until;
-        kept += 128;
-      }
-      moving++;
+      pixel += rowBytes;
     }
+    weights -= weightBytes * <usize>pool;
     if (moving == 0) {
       repeat(largest, vectors, to, targetStepBytes, 0, 0, steps);
       continue;
@@ -440,77 +505,124 @@ function poolBlock(
   }
 }
 
-/** The same as {@link storeBlock}, but only the bits of the LIF neuron are kept. `channels` of the block, at most 32. */
+/** The same as {@link storeBlock}, but only the bits of the LIF neuron are kept, of which all are 0 before. `channels` of the block, at most 32. */
 function fireBlock(
-  cursor: usize, pixels: i32, steps: i32, block: i32, channels: i32, weights: usize, bias: usize,
+  run: usize, runsEnd: usize, steps: i32, block: i32, channels: i32, weights: usize, bias: usize,
   masks: usize, maskStepBytes: usize, maskPixelBytes: usize, decay: f32, threshold: f32, softReset: i32,
 ): void {
-  const commons = commonLists(steps);
-  const listBytes = <usize>(commons + steps) << 2;
-  const vectors = block >> 2;
+  const rowSize = <usize>block << 2;
   const realLow = realBits(0, channels);
   const realHigh = channels > 16 ? realBits(16, channels) : 0;
   fire16(bias, 0, steps, decay, threshold, softReset, silentMasks, 4, realLow);
   if (realHigh != 0) fire16(bias + 64, 0, steps, decay, threshold, softReset, silentMasks + 2, 4, realHigh);
+  let firesInSilence = 0;
+  for (let step: usize = 0; step < <usize>steps; step++) {
+    firesInSilence |= <i32>load<u16>(silentMasks + (step << 2));
+    if (realHigh != 0) firesInSilence |= <i32>load<u16>(silentMasks + (step << 2), 2);
+  }
+  for (; run < runsEnd; run += runBytes) {
+    const silent = load<i32>(run);
+    if (firesInSilence != 0) repeatMasks(silent, steps, masks, maskStepBytes, maskPixelBytes, realHigh != 0);
+    masks += <usize>silent * maskPixelBytes;
+    const pixels = load<i32>(run, 4);
+    firePixels(
+      load<u32>(run, 8), pixels, steps, block, weights - <usize>load<u32>(run, 12) * rowSize, bias,
+      masks, maskStepBytes, maskPixelBytes, decay, threshold, softReset, realLow, realHigh,
+    );
+    masks += <usize>pixels * maskPixelBytes;
+  }
+}
+
+/** What neurons do that no spike reaches. */
+function repeatMasks(pixels: i32, steps: i32, masks: usize, maskStepBytes: usize, maskPixelBytes: usize, wide: bool): void {
   for (; pixels > 0; pixels--) {
-    let from: usize = load<u32>(cursor);
-    const next = cursor + listBytes;
+    let mask = masks;
+    for (let step: usize = 0; step < <usize>steps; step++) {
+      store<u16>(mask, load<u16>(silentMasks + (step << 2)));
+      if (wide) store<u16>(mask, load<u16>(silentMasks + (step << 2), 2), 2);
+      mask += maskStepBytes;
+    }
+    masks += maskPixelBytes;
+  }
+}
+
+/** The pixels of a run that spikes reach. */
+function firePixels(
+  first: usize, pixels: i32, steps: i32, block: i32, weights: usize, bias: usize,
+  masks: usize, maskStepBytes: usize, maskPixelBytes: usize, decay: f32, threshold: f32, softReset: i32, realLow: i32, realHigh: i32,
+): void {
+  const commons = commonLists(steps);
+  const listBytes = <usize>(commons + steps) << 2;
+  const weightBytes = pixelEntries * (<usize>block << 2);
+  for (; pixels > 0; pixels--) {
+    let cursor = first;
+    first += windowBytes;
     let sumsAt = sums;
     let sumBytes: usize = 128;
-    if (from == <usize>load<u32>(next)) {
-      let mask = masks;
-      for (let step = 0; step < steps; step++) {
-        store<u16>(mask, load<u16>(silentMasks + (<usize>step << 2)));
-        if (realHigh != 0) store<u16>(mask, load<u16>(silentMasks + (<usize>step << 2), 2), 2);
-        mask += maskStepBytes;
+    let even = bias;
+    let odd = bias;
+    let still = false;
+    if (commons != 0) {
+      even = common(block, load<u32>(cursor), load<u32>(cursor + untilBytes), weights, bias, always);
+      odd = even;
+      still = !moves(cursor, listBytes);
+      cursor += 4;
+      if (commons == 3 && !still) {
+        even = common(block, load<u32>(cursor), load<u32>(cursor + untilBytes), weights, odd, evenSteps);
+        odd = common(block, load<u32>(cursor, 4), load<u32>(cursor + untilBytes, 4), weights, odd, oddSteps);
+        cursor += 8;
       }
-    } else {
-      let even = bias;
-      let odd = bias;
-      if (commons != 0) {
-        const until: usize = load<u32>(cursor, 4);
-        even = common(block, from, until, weights, bias, always);
-        odd = even;
-        from = until;
-        cursor += 4;
-        if (commons == 3 && from != <usize>load<u32>(next)) {
-          const untilEven: usize = load<u32>(cursor, 4);
-          const untilOdd: usize = load<u32>(cursor, 8);
-          even = common(block, from, untilEven, weights, odd, evenSteps);
-          odd = common(block, untilEven, untilOdd, weights, odd, oddSteps);
-          from = untilOdd;
-          cursor += 8;
-        }
-      }
-      if (even == odd && from == <usize>load<u32>(next)) {
-        sumsAt = even;
-        sumBytes = 0;
-      } else {
-        let to = sums;
-        for (let step = 0; step < steps; step++) {
-          cursor += 4;
-          const until: usize = load<u32>(cursor);
-          const start = step & 1 ? odd : even;
-          if (from == until) repeat(start, vectors, to, 0, 0, 0, 1);
-          else sum(block, from, until, weights, start, to);
-          from = until;
-          to += 128;
-        }
-      }
-      fire16(sumsAt, sumBytes, steps, decay, threshold, softReset, masks, maskStepBytes, realLow);
-      if (realHigh != 0) fire16(sumsAt + 64, sumBytes, steps, decay, threshold, softReset, masks + 2, maskStepBytes, realHigh);
     }
-    cursor = next;
+    if (still) {
+      sumsAt = even;
+      sumBytes = 0;
+    } else {
+      let to = sums;
+      for (let step = 0; step < steps; step++) {
+        sum(block, load<u32>(cursor), load<u32>(cursor + untilBytes), weights, step & 1 ? odd : even, to);
+        cursor += 4;
+        to += 128;
+      }
+    }
+    fire16(sumsAt, sumBytes, steps, decay, threshold, softReset, masks, maskStepBytes, realLow);
+    if (realHigh != 0) fire16(sumsAt + 64, sumBytes, steps, decay, threshold, softReset, masks + 2, maskStepBytes, realHigh);
+    weights -= weightBytes;
     masks += maskPixelBytes;
+  }
+}
+
+/**
+ * Marks the windows of a row of the output that spikes reach: for a window, the pixels of `reach` rows and as many columns. Cost: for
+ * 16 columns `2 reach` vector reads.
+ * @param top first row, which may lie over the border
+ * @param line and marked scratch, `inputWidth + 2 padding + reach + 32` each
+ */
+function markReached(active: usize, inputHeight: i32, inputWidth: i32, reach: i32, padding: i32, top: i32, line: usize, marked: usize): void {
+  const rowBytes = activeBytes(inputWidth);
+  const columns = <usize>(inputWidth + 2 * padding);
+  const firstY = max(0, top);
+  const rows = min(top + reach, inputHeight) - firstY;
+  const first = active + <usize>firstY * rowBytes;
+  memory.fill(line, 0, columns + <usize>reach + 32);
+  for (let at: usize = 0; at < rowBytes; at += 16) {
+    let any = v128.load(first + at);
+    for (let row = 1; row < rows; row++) any = v128.or(any, v128.load(first + at + <usize>row * rowBytes));
+    v128.store(line + <usize>padding + at, any);
+  }
+  for (let at: usize = 0; at < columns; at += 16) {
+    let any = v128.load(line + at);
+    for (let column = 1; column < reach; column++) any = v128.or(any, v128.load(line + at + <usize>column));
+    v128.store(marked + at, any);
   }
 }
 
 /**
  * A convolution of spikes, alone or with what comes behind it: max pooling, an addition, or the LIF neuron.
  *
- * Pixels are taken in chunks. First the numbers of the weight rows under the kernel of each pixel are gathered, list by list; then every
- * block of output channels walks them: what fires at every step is added once, and every step goes on from there.
- * @param starts of the lists (spikes.ts)
+ * Windows (of pooling; without it, pixels) are taken in chunks. First come the runs of windows that no spike reaches, which get the bias at
+ * every step, and of those that spikes reach. For these the numbers of the weight rows under the kernel of each pixel are gathered, list by
+ * list; then every block of output channels walks them: what fires at every step is added once, and every step goes on from there.
+ * @param starts of the lists, and `active` (spikes.ts)
  * @param height and width of the convolution's output, before pooling
  * @param pool side of the pooling window, 1 for none; with more there is no addend and no neuron
  * @param weights blocks of 32, then 16, then 8 output channels, each `[kernel row, kernel column, input channel, block]`
@@ -518,60 +630,105 @@ function fireBlock(
  * @param target `[steps, windows, targetPixelBytes]`, or 0 where only the neurons' bits are wanted
  * @param addend 0, or features added to the result; `addendStepBytes` 0 where they are the same at every step
  * @param masks where the bits of the LIF neuron go where `target` is 0, `u16[steps][pixels][channels / 16 rounded up]`
- * @param rows scratch for `rowsCapacity` numbers (`u16`) and 32 more; `mostRows` is what one window gathers at most
- * @param ends scratch for `chunkPixels * lists + 5`
+ * @param first and last row of windows, the latter not included
+ * @param rowsCapacity how many numbers of weight rows may be gathered at a time; `mostRows` is what one window gathers at most
+ * @param scratch `scratchBytes` for each thread: `4 (chunkPixels lists + 5)`, `16 (chunkPixels + 2)`, twice
+ * `inputWidth + 2 padding + kernel + stride pool + 32`, and `2 (rowsCapacity + 32)`
  */
 export function spikingConvolution(
-  starts: usize, steps: i32, inputHeight: i32, inputWidth: i32, inputChannels: i32,
+  first: i32, last: i32, starts: usize, active: usize, steps: i32, inputHeight: i32, inputWidth: i32, inputChannels: i32,
   kernel: i32, stride: i32, padding: i32, height: i32, width: i32, pool: i32,
   weights: usize, bias: usize, channels: i32, target: usize, targetPixelBytes: usize,
   addend: usize, addendStepBytes: usize, addendPixelBytes: usize,
   masks: usize, decay: f32, threshold: f32, softReset: i32,
-  rows: usize, rowsCapacity: i32, mostRows: i32, ends: usize, chunkPixels: i32,
+  rowsCapacity: i32, mostRows: i32, chunkPixels: i32, scratch: usize, scratchBytes: usize,
 ): void {
   const startBytes = <usize>(commonLists(steps) + steps) << 2;
   const windowsWide = width / pool;
   const windows = (height / pool) * windowsWide;
   const windowPixels = pool * pool;
+  const windowStride = stride * pool;
+  const reach = kernel + (pool - 1) * stride;
+  const ends = scratch + thread * scratchBytes;
+  const runs = ends + <usize>(chunkPixels * <i32>startBytes + 20);
+  const line = runs + <usize>(chunkPixels + 2) * runBytes;
+  const marked = line + <usize>(inputWidth + 2 * padding + reach + 32);
+  const rows = marked + <usize>(inputWidth + 2 * padding + reach + 32);
   const rowsPerPixel = kernel * kernel * inputChannels;
   const outputs = (channels + 3) & ~3;
   const targetStepBytes = <usize>windows * targetPixelBytes;
   const maskPixelBytes = <usize>((channels + 15) >> 4) << 1;
   const maskStepBytes = <usize>windows * maskPixelBytes;
   const lastStart = rows + (<usize>(rowsCapacity - mostRows) << 1);
+  const lastPixels = chunkPixels - windowPixels;
+  let place = <usize>(first * windowsWide);
+  if (target == 0) {
+    const rowsBytes = <usize>((last - first) * windowsWide) * maskPixelBytes;
+    for (let step: usize = 0; step < <usize>steps; step++) memory.fill(masks + place * maskPixelBytes + step * maskStepBytes, 0, rowsBytes);
+  }
+  const startRowBytes = <usize>(inputWidth + 1) * startBytes;
+  // Entries are the low 16 bits of `x * channels + channel`: where a row has more, they say nothing without their pixel.
+  const direct = kernel == 1 && padding == 0 && inputWidth * inputChannels <= 0x10000;
+  untilBytes = direct ? startBytes : 4;
+  pixelBytes = direct ? startBytes * <usize>stride : startBytes;
+  rowBytes = direct ? startRowBytes * <usize>stride - pixelBytes * <usize>pool : 0;
+  windowBytes = direct ? pixelBytes * <usize>pool : startBytes * <usize>windowPixels;
+  pixelEntries = direct ? <usize>(stride * inputChannels) : 0;
   let windowX = 0;
-  let windowY = 0;
-  let first = 0;
-  while (first < windows) {
-    let window = first;
+  let windowY = first;
+  while (windowY < last) {
     let end = rows;
     let pixels = 0;
     let endsAt = ends + 4;
+    let runsEnd = runs;
+    let silent = 0;
+    let reached = 0;
     store<u32>(ends, <u32>rows);
-    while (window < windows && end <= lastStart && pixels + windowPixels <= chunkPixels) {
-      // As many windows of the row as surely fit.
-      const fit = min(<i32>((lastStart - end) >> 1) / mostRows + 1, (chunkPixels - pixels) / windowPixels);
-      const count = pool > 1 ? 1 : min(fit, windowsWide - windowX);
-      for (let dy = 0; dy < pool; dy++) {
-        const top = (windowY * pool + dy) * stride - padding;
-        const left = windowX * pool * stride - padding;
-        if (kernel == 1 && padding == 0) {
-          const start = starts + <usize>(top * (inputWidth + 1) + left) * startBytes;
-          end = gatherSingles(start, startBytes, inputChannels, stride, left, count * pool, end, endsAt);
-        } else {
-          end = gather(starts, startBytes, inputHeight, inputWidth, inputChannels, kernel, stride, top, left, count * pool, end, endsAt);
-        }
-        endsAt += startBytes * <usize>(count * pool);
+    while (windowY < last && end <= lastStart && pixels <= lastPixels) {
+      const top = windowY * windowStride - padding;
+      if (windowX == 0) markReached(active, inputHeight, inputWidth, reach, padding, top, line, marked);
+      const firstX = windowX;
+      while (windowX < windowsWide && load<u8>(marked + <usize>(windowX * windowStride)) == 0) windowX++;
+      // A run ends where the next silence begins, or the lists go on elsewhere.
+      if (reached != 0 && (windowX != firstX || (direct && firstX == 0))) {
+        store<i32>(runsEnd, silent);
+        store<i32>(runsEnd, reached, 4);
+        runsEnd += runBytes;
+        silent = 0;
+        reached = 0;
       }
-      pixels += count * windowPixels;
-      window += count;
-      windowX += count;
+      silent += windowX - firstX;
+      if (windowX < windowsWide) {
+        const left = windowX * windowStride - padding;
+        // As many windows next to each other as surely fit.
+        const fit = direct ? windowsWide : min(<i32>((lastStart - end) >> 1) / mostRows + 1, (chunkPixels - pixels) / windowPixels);
+        const most = pool > 1 && !direct ? 1 : min(fit, windowsWide - windowX);
+        let count = 1;
+        while (count < most && load<u8>(marked + <usize>((windowX + count) * windowStride)) != 0) count++;
+        if (reached == 0) {
+          store<u32>(runsEnd, <u32>(direct ? starts + <usize>top * startRowBytes + <usize>left * startBytes : endsAt - 4), 8);
+          store<i32>(runsEnd, direct ? left * inputChannels : 0, 12);
+        }
+        if (!direct) {
+          for (let dy = 0; dy < pool; dy++) {
+            end = gather(
+              starts, startBytes, inputHeight, inputWidth, inputChannels, kernel, stride, top + dy * stride, left, count * pool, end, endsAt,
+            );
+            endsAt += startBytes * <usize>(count * pool);
+          }
+        }
+        pixels += count * windowPixels;
+        reached += count;
+        windowX += count;
+      }
       if (windowX == windowsWide) {
         windowX = 0;
         windowY++;
       }
     }
-    const place = <usize>first;
+    store<i32>(runsEnd, silent);
+    store<i32>(runsEnd, reached, 4);
+    runsEnd += runBytes;
     let blockWeights = weights;
     for (let output = 0; output < outputs; ) {
       const left = outputs - output;
@@ -581,23 +738,25 @@ export function spikingConvolution(
       if (target == 0) {
         const blockMasks = masks + place * maskPixelBytes + <usize>((output >> 4) << 1);
         fireBlock(
-          ends, pixels, steps, block, min(channels - output, block), blockWeights, bias + outputBytes,
+          runs, runsEnd, steps, block, min(channels - output, block), blockWeights, bias + outputBytes,
           blockMasks, maskStepBytes, maskPixelBytes, decay, threshold, softReset,
         );
       } else if (pool > 1) {
         poolBlock(
-          ends, window - first, windowPixels, place, steps, block, vectors, blockWeights, bias + outputBytes,
-          target + outputBytes, targetStepBytes, targetPixelBytes,
+          runs, runsEnd, pool, steps, block, vectors, blockWeights, bias + outputBytes,
+          target + place * targetPixelBytes + outputBytes, targetStepBytes, targetPixelBytes,
         );
       } else {
+        const added: usize = addend == 0 ? 0 : addend + place * addendPixelBytes + outputBytes;
         storeBlock(
-          ends, pixels, place, steps, block, vectors, blockWeights, bias + outputBytes,
-          target + outputBytes, targetStepBytes, targetPixelBytes, addend == 0 ? 0 : addend + outputBytes, addendStepBytes, addendPixelBytes,
+          runs, runsEnd, steps, block, vectors, blockWeights, bias + outputBytes,
+          target + place * targetPixelBytes + outputBytes, targetStepBytes, targetPixelBytes,
+          added, addend == 0 ? 0 : addendStepBytes, addend == 0 ? 0 : addendPixelBytes,
         );
       }
       blockWeights += <usize>rowsPerPixel * <usize>block << 2;
       output += block;
     }
-    first = window;
+    place = <usize>(windowY * windowsWide + windowX);
   }
 }

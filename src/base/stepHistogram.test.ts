@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { stepHistogram } from './histogram';
+import { stepHistogram } from './stepHistogram';
 
 it('puts what is at the threshold below it, and what is above into the next bin', () => {
   const values = Float32Array.of(0.5, 0.50001, 0.25, 0.75, -3, 9);
