@@ -23,8 +23,7 @@ createRoot(container).render(
     </ErrorBoundary>
   </StrictMode>,
 );
-void start();
-if (import.meta.env.PROD && 'serviceWorker' in navigator) {
-  // Failing to install it costs only offline use.
-  void navigator.serviceWorker.register(`${import.meta.env.BASE_URL}sw.js`).catch(() => undefined);
-}
+void start().finally(() => {
+  // It stores the whole site, which must not keep the first boxes waiting. Failing to install it costs only offline use.
+  if (import.meta.env.PROD && 'serviceWorker' in navigator) void navigator.serviceWorker.register(`${import.meta.env.BASE_URL}sw.js`).catch(() => undefined);
+});

@@ -13,6 +13,7 @@ export const pages: readonly OtherPage[] = [
   { name: 'evaluate', title: 'Evaluate', Page: lazy(() => import('../features/evaluate/EvaluatePage')) },
   { name: 'train', title: 'Train', Page: lazy(() => import('../features/train/TrainPage')) },
   { name: 'learn', title: 'Learn', Page: lazy(() => import('../features/learn/LearnPage')) },
+  { name: 'bench', title: 'Benchmark', Page: lazy(() => import('../features/bench/BenchPage')) },
 ];
 
 /** All that the top bar names. */

@@ -10,20 +10,15 @@ import { z } from '../base/schema';
 import { parseManifest } from '../checkpoint/manifest';
 import { openCheckpoint } from '../checkpoint/open';
 import type { Checkpoint } from '../checkpoint/types';
-import { letterbox, placeInto } from '../detect/letterbox';
 import { networkContestant, onnxContestant, type BenchCase, type OnnxRuntime } from '../engine/bench/contestants';
-import { caseSettings, caseShape } from '../engine/bench/contestants';
-import { measureCosts, memoryNeed, type Costs, type MemoryNeed } from '../engine/bench/costs';
-import { race, type Contestant, type RaceRow, type RunCounts } from '../engine/bench/race';
+import { measureCosts, measureMemory } from '../engine/bench/costs';
+import { benchPicture, squareInput } from '../engine/bench/picture';
+import { race, type Contestant } from '../engine/bench/race';
+import { wholeSweep, type BenchDetail, type BenchFile, type RaceRow, type RunCounts } from '../engine/benchProtocol';
 import type { ModelSource } from '../engine/protocol';
-import { drawSmear } from '../input/frames/smear';
-import { Network } from '../network/network';
-import { graphOfCheckpoint } from '../network/weights';
 import { widenedTwice } from '../network/widen';
-import { openBackend, openStockTfjs } from '../tensor/backend';
-import { startKernels } from '../tensor/event/kernels';
-import { EventOperations } from '../tensor/event/operations';
-import { alone } from '../tensor/event/team';
+import { openBackend, openStockTfjs, type Backend, type BackendOptions } from '../tensor/backend';
+import type { LayerClock } from '../tensor/operations';
 import { inputSide, parseOption, stepCount, wholeNumber } from './arguments';
 import { readKernels } from './kernels';
 import { modelSource, nodeSurroundings, terminalTask } from './surroundings';
@@ -32,7 +27,6 @@ import { nodeThreads } from './threads';
 const raceCounts: RunCounts = { warmUpRuns: 3, timedRuns: 15 };
 const costCounts: RunCounts = { warmUpRuns: 2, timedRuns: 11 };
 const defaultSteps = 4;
-const pictureSeed = 1;
 
 const opponents = ['tfjs', 'onnxruntime-web', 'onnxruntime-node'] as const;
 type Opponent = (typeof opponents)[number];
@@ -45,20 +39,8 @@ interface Pair {
   size: number;
 }
 
-interface Memory extends MemoryNeed {
-  /** Blocks in use at most, weights included, and how far they reach into the memory. */
-  peakBytes: number;
-  heapBytes: number;
-}
-
-interface Result {
-  model: string;
-  width: number;
-  height: number;
-  steps: number;
+interface Result extends BenchDetail {
   rows: RaceRow[];
-  costs: Costs;
-  memory: Memory;
 }
 
 export async function benchCommand(args: string[]): Promise<void> {
@@ -82,10 +64,12 @@ export async function benchCommand(args: string[]): Promise<void> {
   const results: Result[] = [];
   for (const pair of await pairs(options.weights, size, task)) results.push(await measure(pair, steps, against, threads, task));
   const [cpu] = cpus();
-  const machine = { cpu: cpu?.model ?? 'unknown', cores: cpus().length, node: process.version };
-  const rows = results.flatMap(({ model, width, height, steps, rows }) => rows.map((row) => ({ model, width, height, steps, ...row })));
-  const details = results.map(({ rows: _, ...rest }) => rest);
-  process.stdout.write(options.json ? `${JSON.stringify({ machine, rows, details }, null, 2)}\n` : tables(machine, results));
+  const file: BenchFile = {
+    machine: { cpu: cpu?.model ?? 'unknown', cores: cpus().length, node: process.version },
+    rows: results.flatMap(({ model, width, height, steps, rows }) => rows.map((row) => ({ model, width, height, steps, ...row }))),
+    details: results.map(({ rows: _, ...detail }) => detail),
+  };
+  process.stdout.write(options.json ? `${JSON.stringify(file, null, 2)}\n` : tables(file.machine, results));
 }
 
 /** What was asked for; else the shipped model, and at twice its width, which is the paper's, on a larger picture. */
@@ -115,10 +99,8 @@ async function openPair(weights: string, size: number | undefined, task: Task): 
 }
 
 async function measure({ model, snn, ann, size }: Pair, steps: number, against: readonly Opponent[], threads: number, task: Task): Promise<Result> {
-  const pictureOf = (side: number): Float32Array => {
-    const picture = drawSmear(pictureSeed);
-    return letterbox(picture, placeInto(picture, { width: side, height: side }));
-  };
+  const picture = benchPicture();
+  const pictureOf = (side: number): Float32Array => squareInput(picture, side);
   const common = { steps, picture: pictureOf(size), width: size, height: size };
   const cases: BenchCase[] = [
     { ...common, network: 'snn', checkpoint: snn },
@@ -129,18 +111,16 @@ async function measure({ model, snn, ann, size }: Pair, steps: number, against: 
   try {
     // One thread always, so that what more of them gain is measured in the same run.
     for (const count of threads > 1 ? [1, threads] : [1]) {
-      const { operations } = await openBackend({
-        ...{ preference: 'event', wasmPaths: undefined, eventKernels: () => readKernels(), avoid: [] },
-        eventThreads: nodeThreads(count),
-      });
+      const { operations } = await openEvent({ eventThreads: nodeThreads(count) });
       for (const benchCase of cases) contestants.push(await networkContestant(benchCase, operations, { engine: 'this', backend: 'event', threads: count }, task));
     }
     for (const name of against) {
       for (const benchCase of cases) contestants.push(await opponentContestants[name](benchCase, threads, task));
     }
     const rows = await race(contestants, raceCounts, task);
-    const costs = await measureCosts(spiking, async (clock) => new EventOperations(alone(await startKernels(() => readKernels())), clock), pictureOf, costCounts, task);
-    return { model, width: size, height: size, steps, rows, costs, memory: await measureMemory(spiking, task) };
+    const open = (clock?: LayerClock): Promise<Backend> => openEvent({ ...(clock && { clock }) });
+    const costs = await measureCosts(spiking, open, pictureOf, wholeSweep, costCounts, task);
+    return { model, width: size, height: size, steps, rows, backend: 'event', costs, memory: await measureMemory(spiking, open, task) };
   } finally {
     for (const contestant of contestants) await contestant.release();
   }
@@ -172,16 +152,11 @@ async function openOnnxruntimeNode(): Promise<OnnxRuntime> {
   }
 }
 
-/** One frame in a memory of its own. */
-async function measureMemory(benchCase: BenchCase, task: Task): Promise<Memory> {
-  const operations = new EventOperations(alone(await startKernels(() => readKernels())));
-  const network = await Network.load(benchCase.checkpoint, operations, task);
-  await network.run(benchCase.picture, caseShape(benchCase), caseSettings(benchCase), task);
-  const { peakBytes, heapBytes } = operations.memory();
-  return { ...memoryNeed(graphOfCheckpoint(benchCase.checkpoint), benchCase), peakBytes, heapBytes };
+function openEvent(more: Pick<BackendOptions, 'clock' | 'eventThreads'>): Promise<Backend> {
+  return openBackend({ preference: 'event', wasmPaths: undefined, eventKernels: () => readKernels(), avoid: [], ...more });
 }
 
-function tables(machine: { cpu: string; cores: number; node: string }, results: readonly Result[]): string {
+function tables(machine: BenchFile['machine'], results: readonly Result[]): string {
   return [`${machine.cpu}, ${machine.cores} cores, Node ${machine.node}; interleaved, medians`, '', ...results.flatMap(resultLines)].join('\n');
 }
 
@@ -191,6 +166,7 @@ const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1);
 function resultLines({ model, width, height, steps, rows, costs, memory }: Result): string[] {
   const { rates, layers, stepsFit, sizesFit } = costs;
   const [first] = rates;
+  const [peakBytes, heapBytes] = [memory.peakBytes ?? NaN, memory.heapBytes ?? NaN];
   const need = memory.weightBytes + memory.twoLargestLayersBytes;
   return [
     `${model}, ${width} x ${height}, T = ${steps}`,
@@ -219,9 +195,9 @@ function resultLines({ model, width, height, steps, rows, costs, memory }: Resul
         firingRate.toFixed(3).padStart(12),
         (firingRate / (first?.firingRate ?? NaN)).toFixed(2).padStart(8),
         milliseconds(run.medianMs).padStart(11),
-        milliseconds(spikingLayers.medianMs).padStart(18),
-        (spikingLayers.medianMs / (first?.spikingLayers.medianMs ?? NaN)).toFixed(2).padStart(8),
-        milliseconds(neurons.medianMs).padStart(11),
+        milliseconds(spikingLayers?.medianMs ?? NaN).padStart(18),
+        ((spikingLayers?.medianMs ?? NaN) / (first?.spikingLayers?.medianMs ?? NaN)).toFixed(2).padStart(8),
+        milliseconds(neurons?.medianMs ?? NaN).padStart(11),
       ].join(' '),
     ),
     `at a tenth of the rate the spiking layers take ${costs.spikingShareAtTenth.toFixed(2)} of their time`,
@@ -233,8 +209,8 @@ function resultLines({ model, width, height, steps, rows, costs, memory }: Resul
     `ms          ${costs.sizes.map(({ run }) => run.medianMs.toFixed(1).padStart(7)).join('')}`,
     `            ${fitText(sizesFit, 'million pixels')}`,
     '',
-    `memory of a frame: ${megabytes(memory.peakBytes)} MB in use at most, heap of ${megabytes(memory.heapBytes)} MB; weights ${megabytes(memory.weightBytes)} MB and the two`,
-    `largest layers at all steps ${megabytes(memory.twoLargestLayersBytes)} MB: ${(memory.peakBytes / need).toFixed(2)} times both (heap ${(memory.heapBytes / need).toFixed(2)})`,
+    `memory of a frame: ${megabytes(peakBytes)} MB in use at most, heap of ${megabytes(heapBytes)} MB; weights ${megabytes(memory.weightBytes)} MB and the two`,
+    `largest layers at all steps ${megabytes(memory.twoLargestLayersBytes)} MB: ${(peakBytes / need).toFixed(2)} times both (heap ${(heapBytes / need).toFixed(2)})`,
     '',
     'layer                                        million operations a step  firing rate        ms   at rate        ms',
     ...layers.map(({ name, reads, operations, atThreshold }) => {
@@ -255,6 +231,8 @@ function resultLines({ model, width, height, steps, rows, costs, memory }: Resul
   ];
 }
 
-function fitText({ intercept, slope, explained }: LinearFit, unit: string): string {
+function fitText(fit: LinearFit | null, unit: string): string {
+  if (!fit) return '';
+  const { intercept, slope, explained } = fit;
   return `${intercept.toFixed(1)} ms + ${slope.toFixed(1)} ms a ${unit}; R squared ${explained.toFixed(4)}`;
 }

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../base/errors';
 import type { Progress } from '../base/progress';
-import type { RequestKind, ToWorker } from '../engine/protocol';
-import { EngineClient, type EngineNotice, type WorkerLike } from './engineClient';
+import type { ToWorker, WorkerLike } from '../base/workerMessages';
+import type { RequestKind } from '../engine/protocol';
+import { EngineClient, type EngineNotice } from './engineClient';
 
 /** A worker whose answers the test decides. */
 class FakeWorker implements WorkerLike {

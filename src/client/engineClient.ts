@@ -1,22 +1,10 @@
 import type { BackendName } from '../base/backendName';
 import { AppError, asAppError, cancelled } from '../base/errors';
 import { quietTask, type Task } from '../base/progress';
-import {
-  fromWorkerSchema,
-  type RequestKind,
-  type RequestPayload,
-  type ResponseOf,
-  type ToWorker,
-} from '../engine/protocol';
+import { fromWorkerSchema, type WorkerLike } from '../base/workerMessages';
+import type { RequestKind, RequestPayload, ResponseOf } from '../engine/protocol';
 
 /** The part of a Worker that the client uses; tests put their own in its place. */
-export interface WorkerLike {
-  postMessage(message: ToWorker): void;
-  terminate(): void;
-  addEventListener(type: 'message', listener: (event: { data: unknown }) => void): void;
-  addEventListener(type: 'error' | 'messageerror', listener: (event: unknown) => void): void;
-}
-
 export type BackendPreference = RequestPayload<'open'>['preference'];
 
 /** Something that the page tells the person about. */

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { ToWorker } from '../engine/protocol';
+import type { ToWorker, WorkerLike } from '../base/workerMessages';
 import type { FromTrainer, TrainingEvent } from '../engine/trainingProtocol';
-import type { WorkerLike } from './engineClient';
 import { TrainingClient } from './trainingClient';
 
 /** A worker whose answers the test gives. */

@@ -40,3 +40,16 @@ export type {
   TrainingStart,
 } from '../engine/trainingProtocol';
 export type { DatasetContent } from '../engine/protocol';
+export type {
+  BenchAnswers,
+  BenchDetail,
+  BenchEvent,
+  BenchFile,
+  BenchRequests,
+  BenchRow,
+  BenchSetup,
+  ContestantName,
+  OwnBackend,
+  RaceReport,
+  Spread,
+} from '../engine/benchProtocol';

@@ -1,3 +1,4 @@
+import { z } from '../base/schema';
 import { usableThreads } from '../base/threads';
 import { engine } from '../state/engine';
 import { usePlayground, type BackendPreference, type KeptModel, type ModelDescription, type ModelSource, type Slot } from '../state/store';
@@ -60,9 +61,8 @@ export async function chooseModelForDigits(): Promise<void> {
 async function loadShippedModel(name: string): Promise<void> {
   const shipped = shippedModels.find((known) => known.name === name);
   if (!shipped) return;
-  const source: ModelSource = { kind: 'shipped', name };
-  if (!(await load('snn', source))) return;
-  if (shipped.slots.some((slot) => slot === 'ann')) await load('ann', source);
+  if (!(await load('snn', { kind: 'shipped', name }))) return;
+  if (shipped.slots.some((slot) => slot === 'ann')) await load('ann', { kind: 'shipped', name });
   else await dropTwin();
   const { models, run } = usePlayground.getState();
   if (models.snn?.steps !== undefined && models.snn.steps !== run.steps) setRun({ steps: models.snn.steps });
@@ -114,10 +114,49 @@ export async function chooseKeptModel({ name, slots }: KeptModel): Promise<void>
   rerun();
 }
 
+/** Files of a shipped model that are on their way since before the engine was there, each for one use. */
+const underWayFiles = new Map<string, Promise<{ manifest: Blob; weights: Blob } | undefined>>();
+
+const fileOfManifest = z.object({ weights: z.partialRecord(z.enum(['snn', 'ann']), z.object({ file: z.string(), sha256: z.string() })) });
+
+/** Fetches a model while the engine's program is fetched, read and compiled, so that neither waits for the other. */
+export function fetchAhead(name: string): void {
+  const folder = `${import.meta.env.BASE_URL}models/${name}`;
+  const manifest = blobFrom(`${folder}/manifest.json`);
+  const fetchSlot = async (slot: 'snn' | 'ann'): Promise<{ manifest: Blob; weights: Blob } | undefined> => {
+    // Whatever goes wrong: the engine fetches by itself then, and tells.
+    try {
+      const whole = await manifest;
+      const file = fileOfManifest.parse(JSON.parse(await whole.text())).weights[slot];
+      return file && { manifest: whole, weights: await blobFrom(`${folder}/${file.file}?${file.sha256}`) };
+    } catch {
+      return undefined;
+    }
+  };
+  for (const slot of ['snn', 'ann'] as const) underWayFiles.set(`${name}/${slot}`, fetchSlot(slot));
+}
+
+async function blobFrom(address: string): Promise<Blob> {
+  const response = await fetch(address);
+  if (!response.ok) throw new Error(`The server answered ${response.status}.`);
+  return response.blob();
+}
+
+/** What was fetched ahead, once: from then on the engine has it. */
+async function withFiles(slot: 'snn' | 'ann', source: ModelSource, signal: AbortSignal): Promise<ModelSource> {
+  if (source.kind !== 'shipped') return source;
+  const key = `${source.name}/${slot}`;
+  const coming = underWayFiles.get(key);
+  underWayFiles.delete(key);
+  const cancelled = new Promise<undefined>((resolve) => signal.addEventListener('abort', () => resolve(undefined), { once: true }));
+  const files = await Promise.race([coming, cancelled]);
+  return files ? { ...source, files } : source;
+}
+
 /** Nothing changes on the page before the whole model is there. */
 async function load(slot: 'snn' | 'ann', source: ModelSource): Promise<ModelDescription | undefined> {
   const label = `Loading the ${slot.toUpperCase()}`;
-  const model = await underWay('load', label, (task) => engine.request('load', { slot, source }, task));
+  const model = await underWay('load', label, async (task) => engine.request('load', { slot, source: await withFiles(slot, source, task.signal) }, task));
   if (!model) return undefined;
   loadedSources.set(model.mode, source);
   usePlayground.setState(({ models }) => ({ models: { ...models, [model.mode]: model } }));

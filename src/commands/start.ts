@@ -1,7 +1,7 @@
 import { z } from '../base/schema';
 import { drawnPictures, showDrawnPicture } from './sources';
 import { findKeptModels } from './keptModels';
-import { startEngine } from './models';
+import { fetchAhead, startEngine } from './models';
 import { applyShared, applyView, firstView, followAddress, readAddress } from './shared';
 import { startConverted } from './converted';
 import { startEnergy } from './energy';
@@ -20,8 +20,9 @@ export async function start(): Promise<void> {
   void findKeptModels();
   const shared = readAddress();
   applyView(shared);
-  const engineReady = startEngine();
   const { sample = firstView.sample, model = firstView.model } = shared;
+  fetchAhead(model);
+  const engineReady = startEngine();
   if (sample === firstView.sample && model === firstView.model) await showExample();
   await engineReady;
   await applyShared(shared);

@@ -3,7 +3,7 @@ import { defaultStack } from '../base/blockStacks';
 import { ReferenceOperations } from '../tensor/reference';
 import type { Backend } from '../tensor/backend';
 import { MessageHandler } from './messages';
-import type { FromWorker } from './protocol';
+import type { FromWorker } from '../base/workerMessages';
 import type { Surroundings } from './session';
 
 function setUp(backend: Partial<Backend> = {}) {

@@ -3,13 +3,12 @@ import type { Task } from '../base/progress';
 import { energyBreakdown } from '../energy/energy';
 import { isRecording } from '../input/events/open';
 import { readTruth } from '../base/truth';
+import { toWorkerSchema, type FromWorker } from '../base/workerMessages';
 import { openBackend, type Backend, type BackendOptions, type EventThreads } from '../tensor/backend';
 import { predictProfile } from '../train/laboratory/meanField';
 import { measureProfile, measureSpectrum } from '../train/laboratory/stacks';
 import {
   requestSchemas,
-  toWorkerSchema,
-  type FromWorker,
   type RequestKind,
   type RequestPayload,
   type ResponseOf,

@@ -4,7 +4,6 @@ import { largestBurst, maximumCalibrationFrames, maximumConvertedSteps, normalis
 import { energyConventionSchema } from '../base/energyConvention';
 import { datasetFormats, datasetParts, type DatasetFormat } from '../base/datasetOptions';
 import { blockKinds, deepestStack, stackKinds, stackSettingsSchema, type BlockSpectrum, type GradientProfile } from '../base/blockStacks';
-import { errorCodes } from '../base/errors';
 import { maximumMuted, mutedSchema } from '../base/muted';
 import { resetModes } from '../base/neuron';
 import type { Reach } from '../base/reach';
@@ -43,7 +42,12 @@ export type Slot = z.infer<typeof slotSchema>;
 export const blobSchema = z.custom<Blob>((value) => value instanceof Blob);
 
 export const modelSourceSchema = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('shipped'), name: z.string().regex(/^[a-z0-9-]+$/) }),
+  z.object({
+    kind: z.literal('shipped'),
+    name: z.string().regex(/^[a-z0-9-]+$/),
+    /** Where the page has fetched them already, while the engine was starting. */
+    files: z.object({ manifest: blobSchema, weights: blobSchema }).optional(),
+  }),
   z.object({ kind: z.literal('file'), name: z.string(), blob: blobSchema }),
   /** Trained on this machine; `manifest` is the text of its file. */
   z.object({ kind: z.literal('kept'), name: z.string(), manifest: z.string(), blob: blobSchema }),
@@ -510,29 +514,3 @@ export interface ResponseOf {
   evaluationDetections: Blob;
   memory: { tensors: number; bytes: number };
 }
-
-const progressSchema = z.object({
-  label: z.string(),
-  done: z.number(),
-  total: z.number().optional(),
-  unit: z.enum(['bytes', 'layers', 'steps', 'items']),
-});
-
-export const toWorkerSchema = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('request'), id: z.int(), kind: z.string(), payload: z.unknown() }),
-  z.object({ type: z.literal('cancel'), id: z.int() }),
-]);
-export type ToWorker = z.infer<typeof toWorkerSchema>;
-
-export const fromWorkerSchema = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('progress'), id: z.int(), progress: progressSchema }),
-  z.object({ type: z.literal('result'), id: z.int(), value: z.unknown() }),
-  z.object({
-    type: z.literal('error'),
-    id: z.int(),
-    error: z.object({ code: z.enum(errorCodes), message: z.string(), remedy: z.string() }),
-  }),
-  /** The device behind the backend is gone; the worker cannot go on. */
-  z.object({ type: z.literal('lost'), reason: z.string() }),
-]);
-export type FromWorker = z.infer<typeof fromWorkerSchema>;

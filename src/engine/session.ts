@@ -6,7 +6,6 @@ import type { Picture } from '../base/picture';
 import { throwIfCancelled, type Task } from '../base/progress';
 import { ownCell } from '../base/reach';
 import type { LayerTrace } from '../base/trace';
-import { parseManifest, verifySha256, type Manifest } from '../checkpoint/manifest';
 import { looksLikeOnnx } from '../checkpoint/onnxMetadata';
 import { openCheckpoint } from '../checkpoint/open';
 import type { Checkpoint, NetworkMode } from '../checkpoint/types';
@@ -44,6 +43,7 @@ import { cellsOf, decodeScales, describeBlocks, describeLayers, detectionsOf, sp
 import { Evaluations, type FrameOutcome, type PreparedFrame } from './evaluation';
 import { Explainer } from './explain';
 import { Frames } from './frames';
+import { locateModel, type LocatedModel } from './locate';
 import { OnnxDetector } from './onnxDetector';
 import { frameCosts, operationCounts } from './operationCounts';
 import { Recordings } from './recordings';
@@ -357,23 +357,8 @@ export class Session {
     return this.backend.memory();
   }
 
-  private async locate(slot: NetworkMode, source: ModelSource, task: Task): Promise<LocatedModel> {
-    if (source.kind === 'file') return { blob: source.blob, name: source.name, manifest: undefined };
-    if (source.kind === 'kept') return { blob: source.blob, name: source.name, manifest: parseManifest(source.manifest) };
-    const { name } = source;
-    const manifestFile = await this.surroundings.readModelFile(`${name}/manifest.json`, task);
-    const manifest = parseManifest(await manifestFile.text());
-    const weights = manifest.weights[slot];
-    if (!weights) {
-      throw new AppError(
-        'engine/no-model',
-        `The model ${name} comes without an ${slot.toUpperCase()} network.`,
-        'Load a checkpoint of the twin from a file.',
-      );
-    }
-    const blob = await this.surroundings.readModelFile(`${name}/${weights.file}`, task, weights.sha256);
-    await verifySha256(blob, weights.sha256);
-    return { blob, name, manifest };
+  private locate(slot: NetworkMode, source: ModelSource, task: Task): Promise<LocatedModel> {
+    return locateModel(slot, source, (...file) => this.surroundings.readModelFile(...file), task);
   }
 
   private convertedModel(): ConvertedModel {
@@ -479,12 +464,6 @@ export class Session {
 
 function countsOf(graph: NetworkGraph): Pick<ModelDescription, 'classNames' | 'parameters' | 'neuronLayers'> {
   return { classNames: graph.description.classNames, parameters: parameterCount(graph), neuronLayers: graph.layers.length };
-}
-
-interface LocatedModel {
-  blob: Blob;
-  name: string;
-  manifest: Manifest | undefined;
 }
 
 export interface Recording {

@@ -1,6 +1,7 @@
 import { AppError, asAppError } from '../base/errors';
 import type { Picture } from '../base/picture';
 import { throwIfCancelled, type Task } from '../base/progress';
+import { WorkerAnswers } from '../base/workerAnswers';
 import { parseManifest, type Manifest } from '../checkpoint/manifest';
 import { openCheckpoint } from '../checkpoint/open';
 import type { Dataset } from '../evaluate/datasets/dataset';
@@ -15,7 +16,7 @@ import type { Trainer } from '../train/trainer';
 import type { TrainingSources } from '../train/source';
 import { filesOf } from './datasetContent';
 import { keepRun, KeptRunStore, readRun, runFolder, type OpenedRecipe, type RunRecipe, type Storage } from './keptRun';
-import { toWorkerSchema, type DatasetContent } from './protocol';
+import type { DatasetContent } from './protocol';
 import { datasetSources, digitSources, finishRun, openRun } from './training';
 import {
   trainingRequestSchemas,
@@ -61,30 +62,17 @@ type Handlers = { [K in TrainingRequestKind]: (payload: TrainingRequest<K>, task
  * run at a time, in all tabs.
  */
 export class TrainingMessages {
-  private readonly running = new Map<number, AbortController>();
+  private readonly answers: WorkerAnswers;
 
   constructor(
     private readonly surroundings: TrainingSurroundings,
     private readonly post: (message: FromTrainer) => void,
-  ) {}
-
-  receive(data: unknown): void {
-    const message = toWorkerSchema.parse(data);
-    if (message.type === 'cancel') this.running.get(message.id)?.abort();
-    else void this.answer(message.id, message.kind, message.payload);
+  ) {
+    this.answers = new WorkerAnswers((kind, payload, task) => this.handle(kind, payload, task), post);
   }
 
-  private async answer(id: number, kind: string, payload: unknown): Promise<void> {
-    const controller = new AbortController();
-    this.running.set(id, controller);
-    const task: Task = { signal: controller.signal, report: (progress) => this.post({ type: 'progress', id, progress }) };
-    try {
-      this.post({ type: 'result', id, value: await this.handle(kind, payload, task) });
-    } catch (thrown) {
-      this.post({ type: 'error', id, error: asAppError(thrown).toReport() });
-    } finally {
-      this.running.delete(id);
-    }
+  receive(data: unknown): void {
+    this.answers.receive(data);
   }
 
   private async handle(kind: string, payload: unknown, task: Task): Promise<unknown> {

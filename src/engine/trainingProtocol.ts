@@ -6,7 +6,8 @@ import type { DatasetProblem } from '../evaluate/datasets/dataset';
 import type { BackendChoice } from '../tensor/backend';
 import type { TrainingConfig } from '../train/config';
 import type { EpochReport, StepReport } from '../train/log';
-import { datasetContentSchema, fromWorkerSchema, modelSourceSchema } from './protocol';
+import type { FromWorker } from '../base/workerMessages';
+import { datasetContentSchema, modelSourceSchema } from './protocol';
 
 /**
  * What the page and the worker that trains say to each other. The messages are those of `protocol.ts` (a cancelled run is one
@@ -37,6 +38,7 @@ export const trainingRequestSchemas = {
 
 export type TrainingRequestKind = keyof typeof trainingRequestSchemas;
 export type TrainingRequest<K extends TrainingRequestKind> = z.infer<(typeof trainingRequestSchemas)[K]>;
+export type TrainingRequests = { [K in TrainingRequestKind]: TrainingRequest<K> };
 
 export interface DatasetOverview {
   format: DatasetFormat;
@@ -101,5 +103,4 @@ export interface TrainingResponseOf {
   discard: undefined;
 }
 
-export const fromTrainerSchema = z.union([fromWorkerSchema, z.object({ type: z.literal('event'), event: z.custom<TrainingEvent>() })]);
-export type FromTrainer = z.infer<typeof fromTrainerSchema>;
+export type FromTrainer = FromWorker | { type: 'event'; event: TrainingEvent };

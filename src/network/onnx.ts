@@ -137,14 +137,13 @@ class Unrolled {
 
   /** `v[t] = decay * v[t-1] * (1 - s[t-1]) + x[t]`, `s[t] = v[t] > threshold`. */
   private leakyIntegrateAndFire(name: string, currents: readonly string[]): string[] {
-    const decay = this.scalar('decay', this.settings.decay);
     const threshold = this.scalar('threshold', this.settings.threshold);
     let before: { membrane: string; fired: string } | undefined;
     return currents.map((current, step) => {
       let membrane = current;
       if (before) {
         const kept = this.emit('Where', [before.fired, this.scalar('zero', 0), before.membrane], `${name}.kept.${step}`);
-        const decayed = this.emit('Mul', [kept, decay], `${name}.decayed.${step}`);
+        const decayed = this.emit('Mul', [kept, this.decay()], `${name}.decayed.${step}`);
         membrane = this.emit('Add', [decayed, current], `${name}.membrane.${step}`);
       }
       const fired = this.emit('Greater', [membrane, threshold], `${name}.fired.${step}`);
@@ -155,12 +154,11 @@ class Unrolled {
 
   /** `v[t] = decay * s[t-1] * (1 - s[t-1]) + x[t]`, `s[t] = v[t] * sigmoid(v[t])` (src/decisions/0003-silu-in-place.md). */
   private leakySilu(name: string, currents: readonly string[]): string[] {
-    const decay = this.scalar('decay', this.settings.decay);
     let before: string | undefined;
     return currents.map((current, step) => {
       let membrane = current;
       if (before !== undefined) {
-        const decayed = this.emit('Mul', [decay, before], `${name}.decayed.${step}`);
+        const decayed = this.emit('Mul', [this.decay(), before], `${name}.decayed.${step}`);
         const rest = this.emit('Sub', [this.scalar('one', 1), before], `${name}.rest.${step}`);
         const kept = this.emit('Mul', [decayed, rest], `${name}.kept.${step}`);
         membrane = this.emit('Add', [kept, current], `${name}.membrane.${step}`);
@@ -186,6 +184,11 @@ class Unrolled {
   private emit(operator: string, inputs: readonly string[], output: string, attributes: OnnxNode['attributes'] = {}): string {
     this.nodes.push({ operator, inputs, outputs: [output], attributes });
     return output;
+  }
+
+  /** Only where a step follows another: runtimes warn of what nobody reads. */
+  private decay(): string {
+    return this.scalar('decay', this.settings.decay);
   }
 
   private scalar(name: string, value: number): string {

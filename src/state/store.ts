@@ -31,6 +31,7 @@ import type {
   TraceResult,
   TruthBox,
 } from '../client/types';
+import { initialBench, type BenchState } from './bench';
 import { initialEvaluate, type EvaluateState } from './evaluate';
 import { initialLearn, type LearnState } from './learn';
 import { initialLabelling, initialTraining, type KeptModel, type LabellingState, type TrainingState } from './training';
@@ -181,6 +182,7 @@ export interface PlaygroundState {
   energy: EnergyState;
   trace: TraceResult | undefined;
   evaluate: EvaluateState;
+  bench: BenchState;
   history: RasterHistory;
   explain: ExplainState;
   learn: LearnState;
@@ -255,6 +257,7 @@ export const usePlayground = create<PlaygroundState>()(() => ({
   energy: firstEnergyState,
   trace: undefined,
   evaluate: initialEvaluate,
+  bench: initialBench,
   history: firstRasterHistory,
   explain: firstExplainState,
   learn: initialLearn,

@@ -25,7 +25,15 @@ export interface Backend<Performed = Operations> {
   operations: Performed;
   /** Resolves with the driver's words when the device is gone; never for a CPU. */
   lost: Promise<string>;
-  memory(): { tensors: number; bytes: number };
+  memory(): BackendMemory;
+}
+
+export interface BackendMemory {
+  tensors: number;
+  bytes: number;
+  /** The most that was ever in use, and how far it reaches into the memory; not every backend tells. */
+  peakBytes?: number;
+  heapBytes?: number;
 }
 
 export interface BackendOptions {
@@ -36,6 +44,8 @@ export interface BackendOptions {
   eventKernels?: KernelSource;
   /** Where the choice of WebGPU kernels is kept between visits. */
   kernelChoices?: ChoiceStorage;
+  /** Hears how long each layer took, from backends that can tell. */
+  clock?: LayerClock;
   /** What more than one thread takes; without it, the event-driven engine runs on one. */
   eventThreads?: EventThreads;
   /** Backends that failed since the page was opened and are passed over by `auto`. */
@@ -59,14 +69,14 @@ const never = new Promise<string>(() => undefined);
  * Opens the one backend of this worker or process: tfjs has one active backend, so another choice takes a new worker.
  * @throws AppError `backend/unavailable` when the backend that was asked for by name is not to be had
  */
-export async function openBackend({ preference, avoid, wasmPaths, eventKernels, eventThreads, kernelChoices }: BackendOptions): Promise<Backend> {
+export async function openBackend({ preference, avoid, wasmPaths, eventKernels, eventThreads, kernelChoices, clock }: BackendOptions): Promise<Backend> {
   return chooseBackend<Operations>(preference, avoid, async (name, refuseSoftware) => {
     if (name === 'reference') return openReference(new ReferenceOperations());
-    if (name === 'event') return openEvent(eventKernels && (async () => new EventOperations(await startTeamOrAlone(eventKernels, eventThreads))));
+    if (name === 'event') return openEvent(eventKernels && (async () => new EventOperations(await startTeamOrAlone(eventKernels, eventThreads), clock)));
     // What most visitors never need is fetched by those who do.
     if (name === 'webgpu' || name === 'webgpu-half') {
       const { openWebgpu } = await import('./webgpu/open');
-      return openWebgpu({ refuseSoftware, precision: name === 'webgpu' ? 'single' : 'half', choices: kernelChoices });
+      return openWebgpu({ refuseSoftware, precision: name === 'webgpu' ? 'single' : 'half', choices: kernelChoices, clock });
     }
     const [{ startTfjs, tfjsMemory }, { TfjsOperations }] = await Promise.all([import('./tfjs/start'), import('./tfjs/operations')]);
     const started = await startTfjs(name, { wasmPaths, refuseSoftware });

@@ -4,7 +4,7 @@ import type { Checkpoint, NetworkMode } from '../../checkpoint/types';
 import { Network, trainedNeuron, type NetworkRun, type RunSettings } from '../../network/network';
 import { exportOnnx } from '../../network/onnx';
 import type { FeatureShape, Operations } from '../../tensor/operations';
-import type { Contestant } from './race';
+import { timeOf, type Contestant } from './race';
 
 /** What is run: a network on a picture. */
 export interface BenchCase {
@@ -40,13 +40,15 @@ export function meanRate({ firingRates }: NetworkRun): number | undefined {
 /** The network on operations of ours. */
 export async function networkContestant(benchCase: BenchCase, operations: Operations, place: Place, task: Task): Promise<Contestant> {
   const network = await Network.load(benchCase.checkpoint, operations, task);
+  const runOnce = (): Promise<NetworkRun> => network.run(benchCase.picture, caseShape(benchCase), caseSettings(benchCase), task);
   return {
     network: benchCase.network,
     ...place,
     run: async () => {
-      const run = await network.run(benchCase.picture, caseShape(benchCase), caseSettings(benchCase), task);
+      const run = await runOnce();
       return { logits: run.scales.map(({ mean }) => mean), firingRate: meanRate(run) };
     },
+    time: () => timeOf(runOnce),
     release: () => network.release(),
   };
 }
@@ -77,6 +79,7 @@ export async function onnxContestant(
       const outputs = await session.run({ images });
       return { logits: session.outputNames.map((name) => channelsLast(outputs[name])), firingRate: undefined };
     },
+    time: () => timeOf(() => session.run({ images })),
     release: () => session.release(),
   };
 }

@@ -1,53 +1,16 @@
 import { linearFit, type LinearFit } from '../../base/linearFit';
-import type { Task } from '../../base/progress';
+import { throwIfCancelled, type Task } from '../../base/progress';
 import { convolutionCosts, nodeShapes, type NetworkGraph } from '../../network/graph';
 import { Network, trainedNeuron, type NetworkRun } from '../../network/network';
-import { elementCount, neuronsOnClock, type LayerClock, type Operations } from '../../tensor/operations';
+import { graphOfCheckpoint } from '../../network/weights';
+import type { Backend } from '../../tensor/backend';
+import { elementCount, neuronsOnClock, type LayerClock } from '../../tensor/operations';
+import type { BenchMemory, Costs, LayerCost, RateCost, RunCounts, Spread, Sweep } from '../benchProtocol';
 import { caseSettings, caseShape, meanRate, type BenchCase } from './contestants';
-import { interleaved, spreadOf, type RunCounts, type Spread } from './race';
+import { interleaved, spreadOf, timeOf } from './race';
 
-/** What one engine's time depends on. */
-export interface Costs {
-  rates: RateCost[];
-  steps: { steps: number; run: Spread }[];
-  /** Milliseconds against steps. */
-  stepsFit: LinearFit;
-  sizes: { width: number; height: number; run: Spread }[];
-  /** Milliseconds against millions of pixels. */
-  sizesFit: LinearFit;
-  layers: LayerCost[];
-  /** Share of their time that the spiking layers take at a tenth of the rate, between the two measured rates around it. */
-  spikingShareAtTenth: number;
-}
-
-export interface RateCost {
-  threshold: number;
-  firingRate: number;
-  run: Spread;
-  /** The convolutions that read spikes: each layer's median, shortest and longest time, added up. */
-  spikingLayers: Spread;
-  /** All neurons together. */
-  neurons: Spread;
-}
-
-export interface LayerCost {
-  /** Name of its weights. */
-  name: string;
-  reads: 'spikes' | 'values';
-  /** Multiply-adds for one step. */
-  operations: number;
-  /** One for each threshold of {@link Costs.rates}; the firing rate of what it reads is null for real values. */
-  atThreshold: { firingRate: number | null; run: Spread }[];
-}
-
-/** The threshold is multiplied by these. */
-export const thresholdFactors = [1, 1.5, 2, 2.5, 3, 5, 8] as const;
-const stepCounts = [1, 2, 4, 6, 8, 12, 16] as const;
-/** Sides of the picture, as shares of the case's, rounded to what the network takes. */
-const sideShares = [0.5, 0.75, 1, 1.25, 1.5] as const;
-
-/** Operations that tell how long their layers took. */
-export type ClockedOperations = (clock: LayerClock) => Promise<Operations> | Operations;
+/** Opens a backend whose layers tell the clock how long they took, as far as it can tell. */
+export type ClockedBackend = (clock: LayerClock) => Promise<Backend>;
 
 /**
  * Times one engine at other thresholds, steps and sizes, everything in turn as {@link race} does.
@@ -55,55 +18,88 @@ export type ClockedOperations = (clock: LayerClock) => Promise<Operations> | Ope
  */
 export async function measureCosts(
   benchCase: BenchCase,
-  open: ClockedOperations,
+  open: ClockedBackend,
   pictureOf: (side: number) => Float32Array,
+  sweep: Sweep,
   counts: RunCounts,
   task: Task,
 ): Promise<Costs> {
   const times = new Map<string, number>();
-  const operations = await open((layer, durationMs) => times.set(layer, (times.get(layer) ?? 0) + durationMs));
+  const { operations } = await open((layer, durationMs) => times.set(layer, (times.get(layer) ?? 0) + durationMs));
   const network = await Network.load(benchCase.checkpoint, operations, task);
   const settings = caseSettings(benchCase);
+  const atThreshold = (threshold: number): Promise<NetworkRun> => network.run(benchCase.picture, caseShape(benchCase), { ...settings, threshold }, task);
   try {
-    const atThresholds = thresholdFactors.map((factor) => ({ threshold: trainedNeuron.threshold * factor, runs: [] as LayerTimes[], last: undefined as NetworkRun | undefined }));
+    const tenth = sweep.atTenth ? await factorForRate(async (factor) => meanRate(await atThreshold(trainedNeuron.threshold * factor)) ?? NaN, 0.1, task) : undefined;
+    const factors = [...new Set([...sweep.factors, ...(tenth === undefined ? [] : [tenth])])].sort((a, b) => a - b);
+    const atThresholds = factors.map((factor) => ({ threshold: trainedNeuron.threshold * factor, runs: [] as LayerTimes[], last: undefined as NetworkRun | undefined }));
     const thresholdCases = atThresholds.map((entry) => async () => {
       times.clear();
-      entry.last = await network.run(benchCase.picture, caseShape(benchCase), { ...settings, threshold: entry.threshold }, task);
+      const durationMs = await timeOf(async () => (entry.last = await atThreshold(entry.threshold)));
       entry.runs.push(new Map(times));
+      return durationMs;
     });
-    const stepCases = stepCounts.map((steps) => () => network.run(benchCase.picture, caseShape(benchCase), { ...settings, steps }, task));
-    const sides = sidesOf(benchCase, network.graph);
+    const stepCases = sweep.stepCounts.map((steps) => () => timeOf(() => network.run(benchCase.picture, caseShape(benchCase), { ...settings, steps }, task)));
+    const sides = sidesOf(benchCase, sweep.sideShares, network.graph);
     const sizeCases = sides.map((side) => {
       const picture = pictureOf(side);
-      return () => network.run(picture, { steps: 1, height: side, width: side, channels: 3 }, settings, task);
+      return () => timeOf(() => network.run(picture, { steps: 1, height: side, width: side, channels: 3 }, settings, task));
     });
     const spreads = await interleaved([...thresholdCases, ...stepCases, ...sizeCases], counts, task);
     const rateSpreads = spreads.splice(0, thresholdCases.length);
     const stepSpreads = spreads.splice(0, stepCases.length);
-    const steps = stepSpreads.map((run, index) => ({ steps: stepCounts[index] ?? NaN, run }));
+    const steps = stepSpreads.map((run, index) => ({ steps: sweep.stepCounts[index] ?? NaN, run }));
     const sizes = spreads.map((run, index) => ({ width: sides[index] ?? NaN, height: sides[index] ?? NaN, run }));
-    const timed = atThresholds.map((entry) => ({ ...entry, runs: entry.runs.slice(counts.warmUpRuns) }));
-    const layers = layerCosts(network.graph, benchCase, timed);
+    const timed = atThresholds.map((entry, index) => ({ ...entry, runs: entry.runs.slice(entry.runs.length - (rateSpreads[index]?.runs ?? 0)) }));
+    const tellsLayers = times.size > 0;
+    const layers = tellsLayers ? layerCosts(network.graph, benchCase, timed) : [];
     const spiking = layers.filter(({ reads }) => reads === 'spikes');
     const rates = timed.map(({ threshold, runs, last }, index) => ({
       threshold,
       firingRate: (last && meanRate(last)) ?? NaN,
       run: rateSpreads[index] ?? spreadOf([]),
-      spikingLayers: addedUp(spiking.map(({ atThreshold }) => atThreshold[index]?.run ?? spreadOf([]))),
-      neurons: spreadOf(runs.map((run) => run.get(neuronsOnClock) ?? 0)),
+      spikingLayers: tellsLayers ? addedUp(spiking.map(({ atThreshold }) => atThreshold[index]?.run ?? spreadOf([]))) : null,
+      neurons: tellsLayers ? spreadOf(runs.map((run) => run.get(neuronsOnClock) ?? 0)) : null,
     }));
     return {
       rates,
       steps,
-      stepsFit: linearFit(steps.map(({ steps: x, run }) => ({ x, y: run.medianMs }))),
+      stepsFit: fitOf(steps.map(({ steps: x, run }) => ({ x, y: run.medianMs }))),
       sizes,
-      sizesFit: linearFit(sizes.map(({ width, height, run }) => ({ x: (width * height) / 1e6, y: run.medianMs }))),
+      sizesFit: fitOf(sizes.map(({ width, height, run }) => ({ x: (width * height) / 1e6, y: run.medianMs }))),
       layers,
       spikingShareAtTenth: shareAt(0.1, rates),
     };
   } finally {
     network.release();
   }
+}
+
+function fitOf(points: readonly { x: number; y: number }[]): LinearFit | null {
+  return points.length < 2 ? null : linearFit(points);
+}
+
+/** No threshold within this leaves so few spikes: the network has none to lose. */
+const largestFactor = 64;
+const halvings = 10;
+
+/**
+ * The factor on the threshold, from 1 up, that leaves a share of the spikes, by halving the interval: rates fall with the threshold.
+ * @param rateAt the firing rate with the threshold multiplied by a factor
+ * @returns undefined where even {@link largestFactor} leaves more
+ */
+export async function factorForRate(rateAt: (factor: number) => Promise<number>, share: number, task: Task): Promise<number | undefined> {
+  const wanted = (await rateAt(1)) * share;
+  if (!(wanted > 0) || (await rateAt(largestFactor)) > wanted) return undefined;
+  let [low, high] = [1, largestFactor];
+  for (let halving = 0; halving < halvings; halving++) {
+    throwIfCancelled(task.signal);
+    task.report({ label: 'Finding the threshold that leaves a tenth of the spikes', done: halving, total: halvings, unit: 'items' });
+    const middle = Math.sqrt(low * high);
+    if ((await rateAt(middle)) > wanted) low = middle;
+    else high = middle;
+  }
+  return high;
 }
 
 /** What interrupts the process meets a layer of a run: the median of each layer is free of it, that of whole runs is not. */
@@ -123,8 +119,8 @@ export function shareAt(share: number, rates: readonly Pick<RateCost, 'firingRat
   const [above, below] = [rates[next - 1], rates[next]];
   if (!above || !below) return NaN;
   const weight = (rateOf(above) - share) / (rateOf(above) - rateOf(below));
-  const ms = above.spikingLayers.medianMs * (1 - weight) + below.spikingLayers.medianMs * weight;
-  return ms / (rates[0]?.spikingLayers.medianMs ?? NaN);
+  const msOf = (entry: Pick<RateCost, 'spikingLayers'> | undefined): number => entry?.spikingLayers?.medianMs ?? NaN;
+  return (msOf(above) * (1 - weight) + msOf(below) * weight) / msOf(rates[0]);
 }
 
 type LayerTimes = ReadonlyMap<string, number>;
@@ -152,20 +148,26 @@ function layerCosts(
   });
 }
 
-function sidesOf({ width, height }: BenchCase, { largestStride }: NetworkGraph): number[] {
+/** Rounded to what the network takes. */
+export function sidesOf({ width, height }: Pick<BenchCase, 'width' | 'height'>, sideShares: readonly number[], { largestStride }: NetworkGraph): number[] {
   const sides = sideShares.map((share) => Math.max(1, Math.round((Math.max(width, height) * share) / largestStride)) * largestStride);
   return [...new Set(sides)];
 }
 
-export interface MemoryNeed {
-  /** Folded weights and biases. */
-  weightBytes: number;
-  /** The two largest neuron layers as float32 at all steps. */
-  twoLargestLayersBytes: number;
+/** What a frame takes, in a memory of its own, and what it cannot do without. */
+export async function measureMemory(benchCase: BenchCase, open: () => Promise<Backend>, task: Task): Promise<BenchMemory> {
+  const { operations, memory } = await open();
+  const network = await Network.load(benchCase.checkpoint, operations, task);
+  try {
+    await network.run(benchCase.picture, caseShape(benchCase), caseSettings(benchCase), task);
+    const { peakBytes = null, heapBytes = null } = memory();
+    return { ...memoryNeed(graphOfCheckpoint(benchCase.checkpoint), benchCase), peakBytes, heapBytes };
+  } finally {
+    network.release();
+  }
 }
 
-/** What a frame cannot do without, to measure an engine's memory against. */
-export function memoryNeed(graph: NetworkGraph, { height, width, steps }: BenchCase): MemoryNeed {
+function memoryNeed(graph: NetworkGraph, { height, width, steps }: BenchCase): Pick<BenchMemory, 'weightBytes' | 'twoLargestLayersBytes'> {
   const sizes = nodeShapes(graph, height, width)
     .filter((_, node) => graph.nodes[node]?.op === 'neuron')
     .map((shape) => elementCount({ ...shape, steps }) * 4)

@@ -1,18 +1,6 @@
 import { throwIfCancelled, type Task } from '../../base/progress';
 import type { NetworkMode } from '../../checkpoint/types';
-
-export interface RunCounts {
-  /** Untimed: compilers finish and memory grows in them. */
-  warmUpRuns: number;
-  timedRuns: number;
-}
-
-export interface Spread {
-  medianMs: number;
-  minMs: number;
-  maxMs: number;
-  runs: number;
-}
+import type { RaceRow, RunCounts, Spread } from '../benchProtocol';
 
 export interface ContestantOutput {
   /** For each scale `[height, width, anchors * (5 + classes)]`, the mean over the steps. */
@@ -28,55 +16,80 @@ export interface Contestant {
   backend: string;
   threads: number;
   run(): Promise<ContestantOutput>;
+  /** Milliseconds that one run takes, reading back included. */
+  time(): Promise<number>;
   release(): Promise<void> | void;
 }
 
-export interface RaceRow extends Spread {
-  network: NetworkMode;
-  engine: string;
-  backend: string;
-  threads: number;
-  /** Largest absolute difference of a logit from the first contestant's of this network. */
-  maxOutputDifference: number;
-  /** That of the network on this picture, by the first contestant that tells; null for the ANN. */
-  firingRate: number | null;
+/** Milliseconds that work takes here. */
+export async function timeOf(work: () => Promise<unknown>): Promise<number> {
+  const started = performance.now();
+  await work();
+  return performance.now() - started;
 }
 
 /**
  * Compares what the contestants compute, then times them in turn, round by round, so that what else the machine does meets all of
  * them alike.
+ * @param onRound hears the rows so far, after the comparison and after every round
  * @throws AppError `cancelled`
  */
-export async function race(contestants: readonly Contestant[], counts: RunCounts, task: Task): Promise<RaceRow[]> {
+export async function race(contestants: readonly Contestant[], counts: RunCounts, task: Task, onRound: (rows: RaceRow[]) => void = () => undefined): Promise<RaceRow[]> {
   const outputs: ContestantOutput[] = [];
-  for (const contestant of contestants) outputs.push(await contestant.run());
-  const spreads = await interleaved(contestants.map((contestant) => () => contestant.run()), counts, task);
-  return contestants.map(({ network, engine, backend, threads }, index) => {
-    const ofNetwork = outputs.filter((_, other) => contestants[other]?.network === network);
-    return {
-      network,
-      engine,
-      backend,
-      threads,
-      ...(spreads[index] ?? spreadOf([])),
-      maxOutputDifference: outputDifference(outputs[index], ofNetwork[0]),
-      firingRate: ofNetwork.find(({ firingRate }) => firingRate !== undefined)?.firingRate ?? null,
-    };
-  });
+  for (const [index, contestant] of contestants.entries()) {
+    throwIfCancelled(task.signal);
+    task.report({ label: 'Comparing what they compute', done: index, total: contestants.length, unit: 'items' });
+    outputs.push(await contestant.run());
+  }
+  const rows = (spreads: readonly Spread[]): RaceRow[] => contestants.map((contestant, index) => rowOf(contestant, spreads[index] ?? spreadOf([]), contestants, outputs));
+  onRound(rows([]));
+  const cases = contestants.map((contestant) => () => contestant.time());
+  return rows(await interleaved(cases, counts, task, (spreads) => onRound(rows(spreads))));
 }
 
-/** Times every case once a round, all of them in each round. @throws AppError `cancelled` */
-export async function interleaved(cases: readonly (() => Promise<unknown>)[], { warmUpRuns, timedRuns }: RunCounts, task: Task): Promise<Spread[]> {
+function rowOf(contestant: Contestant, spread: Spread, contestants: readonly Contestant[], outputs: readonly ContestantOutput[]): RaceRow {
+  const { network, engine, backend, threads } = contestant;
+  const ofNetwork = outputs.filter((_, other) => contestants[other]?.network === network);
+  return {
+    network,
+    engine,
+    backend,
+    threads,
+    ...spread,
+    maxOutputDifference: outputDifference(outputs[contestants.indexOf(contestant)], ofNetwork[0]),
+    firingRate: ofNetwork.find(({ firingRate }) => firingRate !== undefined)?.firingRate ?? null,
+  };
+}
+
+/**
+ * Times every case once a round, all of them in each round that they have time for.
+ * @param cases each runs once and tells how many milliseconds it took
+ * @throws AppError `cancelled`
+ */
+export async function interleaved(
+  cases: readonly (() => Promise<number>)[],
+  { warmUpRuns, timedRuns, mostMsEach = Infinity }: RunCounts,
+  task: Task,
+  onRound: (spreads: Spread[]) => void = () => undefined,
+): Promise<Spread[]> {
   const times = cases.map(() => [] as number[]);
+  const spent = cases.map(() => 0);
   const rounds = warmUpRuns + timedRuns;
   for (let round = 0; round < rounds; round++) {
-    for (const [index, run] of cases.entries()) {
+    for (const [index, time] of cases.entries()) {
       throwIfCancelled(task.signal);
-      const started = performance.now();
-      await run();
-      if (round >= warmUpRuns) times[index]?.push(performance.now() - started);
+      const own = times[index] ?? [];
+      const isSpent = (spent[index] ?? 0) >= mostMsEach;
+      // A slow one is spared the rest of the warming up, too, but must be timed once.
+      const isDue = round < warmUpRuns ? !isSpent : !isSpent || own.length === 0;
+      if (isDue) {
+        const durationMs = await time();
+        spent[index] = (spent[index] ?? 0) + durationMs;
+        if (round >= warmUpRuns) own.push(durationMs);
+      }
       task.report({ label: 'Measuring', done: round * cases.length + index + 1, total: rounds * cases.length, unit: 'items' });
     }
+    if (round >= warmUpRuns) onRound(times.map(spreadOf));
   }
   return times.map(spreadOf);
 }
