@@ -90,7 +90,7 @@ const spikingTiles: readonly SpikingTile[] = [
 const maximumSums = 16;
 
 /**
- * The operations on WebGPU with our own kernels (src/decisions/0014-webgpu.md). Nothing runs until somebody reads: then all commands are
+ * The operations on WebGPU with our own kernels (src/decisions/0015-webgpu.md). Nothing runs until somebody reads: then all commands are
  * submitted at once. A convolution of spikes is put off until its result is needed, so that an addition or the neuron behind it happens
  * before its sums leave their registers.
  */
