@@ -1,7 +1,7 @@
 import { BenchMessages } from './bench/benchMessages';
 import { decodePicture, readModelFile } from './pageFiles';
 
-/** Benchmarks in a page: a worker that has others run (decisions/0015). */
+/** Benchmarks in a page: a worker that has others run (decisions/0016). */
 
 const messages = new BenchMessages(
   {
