@@ -3,7 +3,7 @@ import { neuronTable, openPage } from './page';
 import { expect, test } from './support';
 
 /** Bytes of script, gzipped, that the first view may need before the worker. */
-const scriptBudget = 350_000;
+const scriptBudget = 300_000;
 /** The engine may not keep the main thread from answering for longer. */
 const longestTaskMs = 100;
 
