@@ -5,6 +5,7 @@ import { nearestPlace, smoothed, thinned, type CurveValues } from './curves';
 import { formatCount, formatShort } from './format';
 import { classColour, classDash, type Theme } from './palette';
 import { moveInList } from './placement';
+import { SeriesKey } from './SeriesKey';
 import { TableDetails } from './TableDetails';
 import { pointIn, useSize } from './useCanvas';
 import './charts.css';
@@ -105,16 +106,7 @@ export function LineChart({ title, placeName, places, lastPlace, series, atLeast
           </svg>
         )}
       </div>
-      <div className="chart-key">
-        {series.map(({ name }, index) => (
-          <span key={name}>
-            <svg width="26" height="10" aria-hidden="true">
-              <line x1="0" x2="26" y1="5" y2="5" className="chart-run-curve" stroke={classColour(theme, index)} strokeDasharray={classDash(index).join(' ')} />
-            </svg>
-            {name}
-          </span>
-        ))}
-      </div>
+      <SeriesKey series={series} theme={theme} />
       <output className="chart-readout">{places[pointed] === undefined ? 'Nothing yet' : `${placeName} ${formatCount(places[pointed])}: ${said}`}</output>
       <TableDetails summary={`Table: ${title}`} columns={[placeName, ...series.map(({ name }) => name)]} rows={() => tableOf(places, series, valueText)} />
     </figure>
