@@ -135,7 +135,9 @@ export function listSpikes(
     let entry = 0;
     v128.store(active + activeRowBytes - 16, i8x16.splat(0));
     for (let x = 0; x < width; x++) {
-      for (let at: usize = 0; at < startBytes; at += 16) v128.store(starts + at, v128.load(listEnds + at));
+      // A whole vector of a single list would reach into the next row, which may belong to another thread.
+      if (common == 0) store<u32>(starts, load<u32>(listEnds));
+      else for (let at: usize = 0; at < startBytes; at += 16) v128.store(starts + at, v128.load(listEnds + at));
       starts += startBytes;
       let any = 0;
       for (let neuron = entry; neuron < entry + (words << 4); neuron += 16) {
