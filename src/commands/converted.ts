@@ -114,7 +114,9 @@ async function convertTwin(task: Task): Promise<boolean> {
   return true;
 }
 
-async function calibrationFrames({ converted, source }: PlaygroundState, task: Task): Promise<RequestPayload<'convert'>['calibration']> {
+/** A network that reads events is measured on events: pictures would say nothing of it. */
+async function calibrationFrames({ converted, source, recording }: PlaygroundState, task: Task): Promise<RequestPayload<'convert'>['calibration']> {
+  if (recording && source) return [frameOf(source)];
   if (converted.calibration === 'files' && converted.files.length > 0) {
     return converted.files.map((file, index) => ({ id: `calibration ${index} ${file.name}`, image: file }));
   }

@@ -116,6 +116,7 @@ const bursts = [1, 2, 5, largestBurst] as const;
 
 function ConversionControls({ isOn }: { isOn: boolean }) {
   const { options, calibration, files } = usePlayground((state) => state.converted);
+  const hasRecording = usePlayground((state) => state.recording !== undefined);
   const input = useRef<HTMLInputElement>(null);
   return (
     <div className="compare-controls">
@@ -151,14 +152,14 @@ function ConversionControls({ isOn }: { isOn: boolean }) {
           <SelectField
             label="Measured on"
             choices={[
-              { id: 'gallery', label: 'the gallery’s smears' },
+              ...(hasRecording ? [] : [{ id: 'gallery' as const, label: 'the gallery’s smears' }]),
               { id: 'shown', label: 'what is shown now' },
-              { id: 'files', label: files.length > 0 ? `${files.length} pictures of yours` : 'pictures of yours…' },
+              ...(hasRecording ? [] : [{ id: 'files' as const, label: files.length > 0 ? `${files.length} pictures of yours` : 'pictures of yours…' }]),
             ]}
-            value={calibration}
+            value={hasRecording ? 'shown' : calibration}
             onChange={(choice) => (choice === 'files' ? input.current?.click() : setCalibration(choice))}
           />
-          {calibration === 'files' && <Button onPress={() => input.current?.click()}>Other pictures…</Button>}
+          {calibration === 'files' && !hasRecording && <Button onPress={() => input.current?.click()}>Other pictures…</Button>}
           <input
             ref={input}
             type="file"
