@@ -38,7 +38,7 @@ export class KernelChooser implements KernelChoice {
   /**
    * @param device names the device and the generation of the kernels: choices are remembered for these
    * @param clock milliseconds
-   * @param budgetMs no more measurements are begun when they have taken so long; the first candidate is used then, for this session
+   * @param budgetMs no more measurements are begun when they have taken so long; the first candidate is used then, until the next visit
    */
   constructor(
     private readonly device: string,
