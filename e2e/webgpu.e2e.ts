@@ -74,7 +74,7 @@ for (const { name, folder, steps, height, width } of goldenCases().filter((golde
     test.setTimeout(300_000);
     await openPage(page);
     await startEngine(page);
-    const choice = await ask<{ name: string }>(page, 'open', { preference: 'webgpu', avoid: [] });
+    const choice = await ask<{ name: string }>(page, 'open', { preference: 'webgpu', avoid: [], threads: 1 });
     expect(choice.name).toBe('webgpu');
     const model = await ask<{ neuronLayers: number }>(
       page,
