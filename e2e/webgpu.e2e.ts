@@ -192,7 +192,7 @@ test('frame after frame, WebGPU keeps no tensor and no memory', async ({ page })
   if (!golden) throw new Error('The golden case is missing.');
   await openPage(page);
   await startEngine(page);
-  await ask(page, 'open', { preference: 'webgpu', avoid: [] });
+  await ask(page, 'open', { preference: 'webgpu', avoid: [], threads: 1 });
   await ask(
     page,
     'load',
