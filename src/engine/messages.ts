@@ -72,8 +72,8 @@ export class MessageHandler {
 
   private readonly handlers: Handlers = {
     open: async ({ preference, avoid, threads }) => {
-      const { wasmPaths, eventKernels, threads: threadsOf } = this.programs;
-      const backend = await this.open({ preference, avoid, wasmPaths, eventKernels, eventThreads: threadsOf?.(threads) });
+      const { threads: threadsOf, ...programs } = this.programs;
+      const backend = await this.open({ preference, avoid, ...programs, eventThreads: threadsOf?.(threads) });
       void backend.lost.then((reason) => this.post({ type: 'lost', reason }, []));
       this.session = new Session(backend, this.surroundings);
       return backend.choice;
