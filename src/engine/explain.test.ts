@@ -114,7 +114,7 @@ describe('why a box is there, on the shipped network', () => {
     const [best] = (await detect(muted, { reset: 'soft', threshold: 0.45 })).detectionsPerStep.at(-1) ?? [];
     if (!best) throw new Error('no box');
     const explanation = await session.explain({ frame, settings: { ...settings, reset: 'soft', threshold: 0.45, muted }, target: best, upTo: 4, layer: 3 }, quietTask);
-    // Training adds in another order: a membrane at the threshold may fall on its other side.
+    // Training adds in another order: presumably a membrane at the threshold falls on its other side (not traced to the neuron).
     expect(Math.abs(explanation.found.score - best.score)).toBeLessThan(0.005);
     expect(explanation.blocks.find(({ row }) => row === 2)).toEqual({ row: 2, signed: 0, magnitude: 0 });
   });
