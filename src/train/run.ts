@@ -53,13 +53,31 @@ export async function startingPoint(
   const fresh = initialParameters(graph, random);
   if (!given) return { graph, parameters: fresh };
   const known = await readParameters(given, checkpoint, task);
-  // A data set with other classes gets new detection convolutions; what leads to them is kept.
-  const sameClasses = given.description.classNames.join('\n') === training.classNames.join('\n');
   const detection = new Set(graph.scales.flatMap(({ node }) => namesOfNode(graph, node)));
   return {
     graph,
-    parameters: new Map([...fresh].map(([name, values]) => [name, sameClasses || !detection.has(name) ? (known.get(name) ?? values) : values])),
+    parameters: new Map([...fresh].map(([name, values]) => [name, detection.has(name) ? keptOutputs(graph, values, given, known.get(name)) : (known.get(name) ?? values)])),
   };
+}
+
+/**
+ * A detection convolution's weights `[inputs, outputs]` or biases `[outputs]` for the new classes: what is known of a class goes along with its name,
+ * in whatever order the data set has its classes. Where not one class is known, nothing is kept: an objectness learned on other things is none.
+ * @param fresh for outputs that are not known; changed
+ */
+function keptOutputs(graph: NetworkGraph, fresh: Float32Array, given: NetworkGraph, known: Float32Array | undefined): Float32Array {
+  const { classNames } = graph.description;
+  const knownNames = given.description.classNames;
+  if (!known || graph.anchorsPerScale !== given.anchorsPerScale || !classNames.some((name) => knownNames.includes(name))) return fresh;
+  // Of each anchor: x, y, width, height, objectness, then the classes.
+  const [each, eachKnown] = [5 + classNames.length, 5 + knownNames.length];
+  const anchors = fresh.length / each;
+  for (let output = 0; output < each; output++) {
+    const from = output < 5 ? output : 5 + knownNames.indexOf(classNames[output - 5] ?? '');
+    if (output >= 5 && from < 5) continue;
+    for (let anchor = 0; anchor < anchors; anchor++) fresh[anchor * each + output] = known[anchor * eachKnown + from] ?? NaN;
+  }
+  return fresh;
 }
 
 function anchorsFor({ anchors, seed, stages }: TrainingConfig, known: readonly (readonly number[])[], training: TrainingSource): readonly (readonly number[])[] {
