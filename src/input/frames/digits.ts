@@ -32,6 +32,8 @@ export const defaultDigitScene: DigitSceneSettings = { size: 160, digits: { fewe
 const smallestDigit = 24;
 /** The largest digits' longest side: this share of the picture where there is one; with n digits, over the root of n. */
 const largestShare = 0.82;
+/** The same of digits that are written in rows, by their height. */
+const largestRowShare = 0.72;
 /** Larger digits, in pixels, are always written with a pen: enlarged further, the original's pixels would show as bumps. */
 const largestScan = 64;
 /** Boxes of one scene share at most this much of the smaller one. */
@@ -75,7 +77,8 @@ export function composeDigits(pool: readonly HandwrittenDigit[], seed: number, s
   const isDark = random() < (isPad ? 0.12 : 0.22);
   const paper = isDark ? darkPaper(random) : isPad && random() < 0.7 ? padPaper(random) : lightPaper(random);
   const hand = chooseHand(random, paper, isPad);
-  const wanted = digits.fewest + Math.floor(random() * (digits.most - digits.fewest + 1));
+  // Few more often than many: a pad holds few, and only few can be large.
+  const wanted = digits.fewest + Math.floor(random() ** 1.4 * (digits.most - digits.fewest + 1));
   const written = random() < 0.35 ? writeRows(pool, random, size, hand, wanted) : [];
   if (written.length === 0) written.push(...scatter(pool, random, size, hand, paper, isPad, wanted));
 
@@ -187,7 +190,7 @@ interface Shaped {
 function scatter(pool: readonly HandwrittenDigit[], random: Random, size: number, common: Hand, paper: Colour, isPad: boolean, wanted: number): Written[] {
   const written: Written[] = [];
   const largest = Math.max(smallestDigit, (size * largestShare) / Math.sqrt(wanted));
-  const drawSize = (): number => smallestDigit * (largest / smallestDigit) ** random();
+  const drawSize = (): number => between(random, smallestDigit, largest);
   const usual = random() < 0.6 ? drawSize() : undefined;
   const isMixed = random() < 0.2;
   for (let tries = 0; written.length < wanted && tries < sizeTries * wanted; tries++) {
@@ -210,8 +213,7 @@ function scatter(pool: readonly HandwrittenDigit[], random: Random, size: number
 /** Digits one after the other on sloping lines, as numbers are written. Empty where not even one fits. */
 function writeRows(pool: readonly HandwrittenDigit[], random: Random, size: number, hand: Hand, wanted: number): Written[] {
   const written: Written[] = [];
-  const largest = (size * 0.6) / Math.sqrt(wanted);
-  const height = smallestDigit * (largest / smallestDigit) ** random();
+  const height = between(random, smallestDigit, Math.max(smallestDigit, (size * largestRowShare) / Math.sqrt(wanted)));
   const slope = between(random, -0.14, 0.14);
   const gap = between(random, 0.06, 0.5) * height;
   const start = between(random, 0.02, 0.25) * size;
