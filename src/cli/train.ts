@@ -11,7 +11,7 @@ import { manifestSchema } from '../checkpoint/manifest';
 import type { Checkpoint } from '../checkpoint/types';
 import { datasetSources, digitSources, finishRun, largestSize, openRun, seedFrom } from '../engine/training';
 import { openDataset } from '../evaluate/datasets/open';
-import { composeScene, type ObjectRecording } from '../input/events/compose';
+import { composeScene, type ComposeSettings, type ObjectRecording, type Variation } from '../input/events/compose';
 import { paintSteps } from '../input/events/steps';
 import { readMnist } from '../input/frames/mnist';
 import type { HandwrittenDigit } from '../input/frames/handwriting';
@@ -135,26 +135,22 @@ async function recordingSources(
   const { recordings, classes } = await labelledRecordings(join(folder, 'recordings'), join(folder, 'labels.csv'), task);
   const split = splitIndices(recordings.length, data.validation, config.seed);
   const size = largestSize(config);
-  const source = (indices: readonly number[], length: number): TrainingSource => {
+  const objects = { fewest: data.objects[0], most: data.objects[1] };
+  const source = (indices: readonly number[], length: number, variation: Variation | undefined): TrainingSource => {
     const pool = indices.flatMap((index) => recordings[index] ?? []);
     return {
       classNames: classes,
       length,
-      read: (_, random) => sceneOf(pool, config, data, size, random),
+      read: (_, random) => sceneOf(pool, config, data.windowUs, { size, objects, ...(variation && { variation }) }, random),
     };
   };
-  return { training: source(split.train, data.scenesPerEpoch), validation: source(split.validation, data.validationScenes) };
+  return { training: source(split.train, data.scenesPerEpoch, data.variation), validation: source(split.validation, data.validationScenes, undefined) };
 }
 
 /** An ANN reads the whole window painted as one picture. */
-function sceneOf(
-  pool: readonly ObjectRecording[],
-  config: TrainingConfig,
-  { objects, windowUs }: Extract<TrainingData, { kind: 'recordings' }>,
-  size: number,
-  random: Random,
-): LabelledPicture {
-  const { events, boxes } = composeScene(pool, { size, objects: { fewest: objects[0], most: objects[1] } }, seedFrom(random));
+function sceneOf(pool: readonly ObjectRecording[], config: TrainingConfig, windowUs: number, settings: ComposeSettings, random: Random): LabelledPicture {
+  const { size } = settings;
+  const { events, boxes } = composeScene(pool, settings, seedFrom(random));
   const steps = config.mode === 'ann' ? 1 : (config.stages.at(-1)?.steps ?? 1);
   const values = paintSteps(events, { width: size, height: size }, { fromUs: 0, windowUs, steps, representation: 'gen1' });
   const data = new Uint8Array(values.length);

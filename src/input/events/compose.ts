@@ -1,4 +1,4 @@
-import { seededRandom } from '../../base/random';
+import { between, seededRandom, type Random } from '../../base/random';
 import { overlapOfSmaller, type Box, type Size } from '../../base/geometry';
 import { EventColumns, sortedByTime, type Events } from './events';
 import type { TruthBox } from '../../base/truth';
@@ -19,6 +19,20 @@ export interface ComposeSettings {
   /** Side of the square sensor in pixels. */
   size: number;
   objects: { fewest: number; most: number };
+  /** Without it every recording is shown as it is. */
+  variation?: Variation;
+}
+
+/** How far a recording may be changed each time that it is shown, so that a few recordings teach more. */
+export interface Variation {
+  /** Turned by up to so many degrees either way. */
+  degrees: number;
+  /** Made larger or smaller by up to this share. */
+  scale: number;
+  /** Slanted by up to this much: the tangent of the angle. */
+  shear: number;
+  /** Loses up to this share of its events. */
+  loss: number;
 }
 
 export interface ComposedScene {
@@ -42,7 +56,7 @@ const mostNoiseEvents = 300;
 const placeTries = 40;
 
 /** The same seed gives the same scene; different seeds give independent ones. */
-export function composeScene(recordings: readonly ObjectRecording[], { size, objects }: ComposeSettings, seed: number): ComposedScene {
+export function composeScene(recordings: readonly ObjectRecording[], { size, objects, variation }: ComposeSettings, seed: number): ComposedScene {
   const random = seededRandom(seed);
   const wanted = objects.fewest + Math.floor(random() * (objects.most - objects.fewest + 1));
   const scene = new EventColumns(1 << 14);
@@ -56,7 +70,7 @@ export function composeScene(recordings: readonly ObjectRecording[], { size, obj
     const left = Math.floor(random() * (size - sensor.width + 1));
     const top = Math.floor(random() * (size - sensor.height + 1));
     const shiftUs = Math.round((random() * 2 - 1) * timeShiftUs);
-    const shifted = shift(events, left, top, shiftUs, size);
+    const shifted = shift(variation ? vary(events, sensor, variation, random) : events, left, top, shiftUs, size);
     const box = boxAround(shifted);
     if (!box || boxes.some((other) => overlapOfSmaller(other.box, box) > mostOverlap)) continue;
     scene.append(shifted);
@@ -68,6 +82,26 @@ export function composeScene(recordings: readonly ObjectRecording[], { size, obj
     scene.push(Math.floor(random() * sceneEndUs), Math.floor(random() * size), Math.floor(random() * size), random() < 0.5 ? 0 : 1);
   }
   return { events: sortedByTime(scene), boxes, used };
+}
+
+/** Turned, scaled and slanted around the sensor's middle, and thinned; what falls outside the sensor is gone. */
+function vary(events: Events, { width, height }: Size, variation: Variation, random: Random): Events {
+  const varied = new EventColumns(events.count + 1);
+  const angle = (between(random, -variation.degrees, variation.degrees) * Math.PI) / 180;
+  const scale = between(random, 1 - variation.scale, 1 + variation.scale);
+  const shear = between(random, -variation.shear, variation.shear);
+  const kept = 1 - random() * variation.loss;
+  const [cosine, sine] = [scale * Math.cos(angle), scale * Math.sin(angle)];
+  for (let index = 0; index < events.count; index++) {
+    if (random() >= kept) continue;
+    // Anywhere on its pixel: whole ones would leave a grid of gaps where a recording grows.
+    const y = (events.y[index] ?? 0) + random() - height / 2;
+    const x = (events.x[index] ?? 0) + random() - width / 2 + shear * y;
+    const column = Math.floor(cosine * x - sine * y + width / 2);
+    const row = Math.floor(sine * x + cosine * y + height / 2);
+    if (column >= 0 && column < width && row >= 0 && row < height) varied.push(events.t[index] ?? 0, column, row, events.p[index] ?? 0);
+  }
+  return varied;
 }
 
 /** Moved on the sensor and in time; what falls outside is gone. */
