@@ -5,7 +5,7 @@ import type { Checkpoint, NetworkMode } from '../checkpoint/types';
 import type { Audible, Convolution, FeatureShape, NeuronParameters, Operations, Signal, Spikes } from '../tensor/operations';
 import { inputsOf, type GraphNode, type NetworkGraph } from './graph';
 import { mutingOf, type Muting } from './muting';
-import { anchorsOfCheckpoint, graphOfCheckpoint, loadConvolutions } from './weights';
+import { anchorsOfCheckpoint, graphOfCheckpoint, loadConvolutions, refuseConverted } from './weights';
 
 /** What the released code trains with; not stored in checkpoints. */
 export const trainedNeuron: NeuronParameters = { decay: 0.25, threshold: 0.5 };
@@ -79,6 +79,7 @@ export class Network {
 
   /** @throws AppError `checkpoint/*`, `network/*`, `cancelled`; nothing stays loaded then */
   static async load(checkpoint: Checkpoint, operations: Operations, task: Task): Promise<Network> {
+    refuseConverted(checkpoint);
     const graph = graphOfCheckpoint(checkpoint);
     const anchors = await anchorsOfCheckpoint(graph, checkpoint, task);
     const convolutions = await loadConvolutions(graph, checkpoint, operations, task);
