@@ -5,7 +5,7 @@ import type { Checkpoint, NetworkMode } from '../checkpoint/types';
 import type { Audible, Convolution, FeatureShape, NeuronParameters, Operations, Signal, Spikes } from '../tensor/operations';
 import { inputsOf, type GraphNode, type NetworkGraph } from './graph';
 import { mutingOf, type Muting } from './muting';
-import { anchorsOfCheckpoint, graphOfCheckpoint, loadConvolutions } from './weights';
+import { anchorsOfCheckpoint, graphOfCheckpoint, loadConvolutions, refuseConverted } from './weights';
 
 /** What the released code trains with; not stored in checkpoints. */
 export const trainedNeuron: NeuronParameters = { decay: 0.25, threshold: 0.5 };
@@ -21,6 +21,8 @@ export interface RunSettings extends NeuronParameters {
   logitsPerStep: boolean;
   /** What is silenced; nothing where it is not said. */
   muted?: readonly Muted[];
+  /** Also keep what every spiking neuron fired, layer by layer, without its membrane. */
+  keepSpikes?: boolean;
   /** Goes on from what an earlier run left in its membranes, and keeps what this one leaves; both stay the caller's. */
   carry?: { from: CarriedMembranes | undefined };
 }
@@ -56,6 +58,8 @@ export interface NetworkRun {
    */
   firingRates: (number[] | undefined)[];
   recorded: RecordedLayer[];
+  /** By node, 0 or 1, `[steps, height, width, channels]`; only where the settings ask for it. */
+  spikes: ReadonlyMap<number, Uint8Array> | undefined;
   /** Only where the settings ask for it; give it back with `releaseCarried`. */
   carried: CarriedMembranes | undefined;
 }
@@ -75,6 +79,7 @@ export class Network {
 
   /** @throws AppError `checkpoint/*`, `network/*`, `cancelled`; nothing stays loaded then */
   static async load(checkpoint: Checkpoint, operations: Operations, task: Task): Promise<Network> {
+    refuseConverted(checkpoint);
     const graph = graphOfCheckpoint(checkpoint);
     const anchors = await anchorsOfCheckpoint(graph, checkpoint, task);
     const convolutions = await loadConvolutions(graph, checkpoint, operations, task);
@@ -157,6 +162,7 @@ class Execution {
   private readonly recordings: { index: number; node: number; membrane: Signal; emitted: Signal | Spikes }[] = [];
   /** Spike counts per step by node, and how many neurons they are counted over. */
   private readonly counts = new Map<number, { spikes: Signal; neurons: number }>();
+  private readonly spikes = new Map<number, Uint8Array>();
   private readonly carried = new Map<number, Signal>();
   private readonly steps: number;
 
@@ -179,7 +185,13 @@ class Execution {
     for (const node of this.graph.nodes) {
       throwIfCancelled(task.signal);
       if (detection.has(node.id)) continue;
-      this.values.set(node.id, node.op === 'input' ? this.operations.input(values, shape) : this.computeAudible(node));
+      const value = node.op === 'input' ? this.operations.input(values, shape) : this.computeAudible(node);
+      this.values.set(node.id, value);
+      if (value.kind === 'spikes' && this.settings.keepSpikes) {
+        // One layer at a time, since all of them as numbers are many times what the network takes.
+        const [fired = []] = await this.operations.read([value], task);
+        this.spikes.set(node.id, Uint8Array.from(fired));
+      }
       for (const id of inputsOf(node)) this.addReader(id, -1);
       if (performance.now() - lastYield > yieldIntervalMs) {
         task.report({ label: 'Running the network', done: node.id + 1, total, unit: 'layers' });
@@ -325,7 +337,7 @@ class Execution {
       const carried = this.settings.carry && this.settings.mode === 'snn' ? new Map(this.carried) : undefined;
       // From here on they are the caller's.
       this.carried.clear();
-      return { steps, scales, recorded, firingRates: graph.layers.map(({ node }) => rates.get(node)), carried };
+      return { steps, scales, recorded, spikes: this.settings.keepSpikes ? this.spikes : undefined, firingRates: graph.layers.map(({ node }) => rates.get(node)), carried };
     } finally {
       for (const value of logits) operations.release(value);
     }

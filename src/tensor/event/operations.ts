@@ -95,6 +95,7 @@ const smallWork = 20_000;
 export class EventOperations implements Operations {
   readonly backend = 'event';
   readonly threads: number;
+  readonly lost: Promise<string>;
   private readonly heap: Heap;
   private readonly kernels: Kernels;
   /** Scratch of the spiking convolutions, a part for each thread. */
@@ -106,6 +107,7 @@ export class EventOperations implements Operations {
   ) {
     this.kernels = team.kernels;
     this.threads = team.threads;
+    this.lost = team.lost;
     this.heap = new Heap(this.kernels.memory, this.kernels.start(0, team.threads));
   }
 
