@@ -134,7 +134,7 @@ test('a frame is one submission and one read-back, in the buffers of the frames 
   await openWithModule(page, 'webgpuPage.ts');
   const { states, frames } = await page.evaluate(() => (window as unknown as WithWebgpu).webgpuPage.memory());
   expect(states[1]).toEqual(states[0]);
-  expect(frames.length).toBeGreaterThan(10);
+  expect(frames.length).toBe(10);
   for (const calls of frames) expect(calls).toEqual({ submissions: 1, readBacks: 1, newBuffers: 0 });
 });
 
@@ -143,7 +143,7 @@ test('a device that is lost within a frame gets a sentence, and another can be o
   await openWithModule(page, 'webgpuPage.ts');
   const { frame, reason, next, other } = await page.evaluate(() => (window as unknown as WithWebgpu).webgpuPage.loss());
   expect(frame).toMatch(/^backend\/lost: The graphics device was lost: .+\. Open the engine again/);
-  expect(reason).not.toBe('');
+  expect(frame).toContain(reason);
   expect(next).toBe(frame);
   expect(other).toBe('done');
 });

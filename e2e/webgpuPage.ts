@@ -145,7 +145,7 @@ const page: WebgpuPage = {
       await runAndRelease(operations);
       for (const stop of stopHearing) stop();
       // Buffers of the first frames are written again once nothing that is under way needs them.
-      if (frame >= 3) frames.push(calls);
+      if (frame >= 10) frames.push(calls);
     }
     return { states: [...states, memory()], frames };
   },

@@ -87,6 +87,8 @@ export function denseProgram({ pixels, vectors }: DenseTile, precision: Precisio
 
 /** What is done with the sums before they leave their registers. They are stored where they do not only fire. */
 export interface Epilogue {
+  /** Of each window of so many places along both sides only the largest sums are kept, one thread for a window; 1 where there are no windows. */
+  pool: number;
   /** How a signal that is added is read. */
   addend: readonly Reading[] | undefined;
   /** The LIF neuron fires on them, with this reset. */
@@ -95,8 +97,8 @@ export interface Epilogue {
 
 export const storesSums = ({ addend, fire }: Epilogue): boolean => fire === undefined || addend !== undefined;
 
-export function epilogueKey({ addend, fire }: Epilogue): string {
-  return [...(addend ? [`add ${readingKey(addend)}`] : []), ...(fire ? [`fire ${fire}`] : [])].join(', ') || 'store';
+export function epilogueKey({ pool, addend, fire }: Epilogue): string {
+  return [...(pool > 1 ? [`pool by ${pool}`] : []), ...(addend ? [`add ${readingKey(addend)}`] : []), ...(fire ? [`fire ${fire}`] : [])].join(', ') || 'store';
 }
 
 /** `each` visits every spike of every step; `together` every neuron that fires at all, once, and multiplies by what it does at each step. */
@@ -143,7 +145,7 @@ export function spikingProgram({ walk, vectors }: SpikingTile, steps: number, ep
           ${perVector((v) => `let weight${v} = weights[at + ${v}];`)}
           ${perStep((t) => `{ let factor = ${precision === 'half' ? 'f16' : 'f32'}((word${t} >> bit) & 1u); ${perVector((v) => add(`sum${t}_${v}`, `factor * weight${v}`))} }`)}
         }`;
-  const { addend, fire } = epilogue;
+  const { pool, addend, fire } = epilogue;
   const bySubgroup = subgroupThreads >= threadsOfWord(vectors);
   return {
     key: `spiking convolution, ${walk}, ${vectors} vectors, ${steps} steps, ${epilogueKey(epilogue)}, ${precision}`,
@@ -169,10 +171,11 @@ export function spikingProgram({ walk, vectors }: SpikingTile, steps: number, ep
   let exists = pixel < uniforms.pixels && vector < uniforms.outputVectors;
   ${perVector((v) => `var common_${v} = vec4f(0.0);`)}
   ${perStep((t) => perVector((v) => `var sum${t}_${v} = vec4f(0.0);`))}
-  if (exists) {
+  ${pool === 1 ? '' : perStep((t) => perVector((v) => `var largest${t}_${v} = vec4f(0.0);`))}
+  if (exists) { ${pool === 1 ? '' : `for (var window = 0; window < ${pool * pool}; window++) {`}
     ${perVector((v) => `common_${v} = bias[vector + ${v}];`)}
-    let top = pixel / uniforms.outputWidth * uniforms.stride - uniforms.padding;
-    let left_ = pixel % uniforms.outputWidth * uniforms.stride - uniforms.padding;
+    let top = ${placeInWindow('pixel / uniforms.outputWidth', `window / ${pool}`, pool)} * uniforms.stride - uniforms.padding;
+    let left_ = ${placeInWindow('pixel % uniforms.outputWidth', `window % ${pool}`, pool)} * uniforms.stride - uniforms.padding;
     let stepWords = uniforms.inputHeight * uniforms.inputWidth * uniforms.inputSize;
     let lastY = min(uniforms.kernel, uniforms.inputHeight - top);
     let lastX = min(uniforms.kernel, uniforms.inputWidth - left_);
@@ -193,16 +196,21 @@ export function spikingProgram({ walk, vectors }: SpikingTile, steps: number, ep
         }
       }
     }
+    ${perStep((t) => perVector((v) => `sum${t}_${v} += common_${v};`))}
+    ${pool === 1 ? '' : `${perStep((t) => perVector((v) => `largest${t}_${v} = select(max(largest${t}_${v}, sum${t}_${v}), sum${t}_${v}, window == 0); sum${t}_${v} = vec4f(0.0);`))} }`}
   }
+  ${pool === 1 ? '' : perStep((t) => perVector((v) => `sum${t}_${v} = largest${t}_${v};`))}
   ${perVector((v) => `
   if (exists && vector + ${v} < uniforms.outputVectors) {
     ${perStep((t) => `
-    sum${t}_${v} = (sum${t}_${v} + common_${v})${addend ? ` + addendAt(${t}, pixel, vector + ${v})` : ''};
+    ${addend ? `sum${t}_${v} += addendAt(${t}, pixel, vector + ${v});` : ''}
     ${storesSums(epilogue) ? `sums[(${t} * uniforms.pixels + pixel) * uniforms.outputVectors + vector + ${v}] = sum${t}_${v};` : ''}`)}
   }`)}
   ${fire ? neuronBody(steps, vectors, fire, bySubgroup) : ''}`,
   };
 }
+
+const placeInWindow = (place: string, inWindow: string, pool: number): string => (pool === 1 ? `${place}` : `(${place} * ${pool} + ${inWindow})`);
 
 /** Threads that a program needs. @param pixels as its uniform counts them */
 export function denseThreads({ pixels: tile, vectors }: DenseTile, pixels: number, outputVectors: number): number {

@@ -44,7 +44,7 @@ export async function openWebgpu({ refuseSoftware, precision, choices = nowhere,
   const name = [info.vendor, info.architecture].filter(Boolean).join(' ') || 'unnamed adapter';
   const identity = [name, info.device, info.description, `kernels ${kernelGeneration}`, precision].filter(Boolean).join(', ');
   const chooser = 'choose' in choices ? choices : new KernelChooser(identity, choices, () => performance.now(), measuringBudgetMs);
-  const lost = device.lost.then(({ message, reason }) => message || reason);
+  const lost = device.lost.then(({ message, reason }) => (message || reason).replace(/\.$/, ''));
   const gpu = new Gpu(device, lost, chooser, clock);
   const subgroupThreads = device.features.has('subgroups') && (await subgroupsAreOrdered(gpu)) ? (info.subgroupMinSize ?? 1) : 1;
   return {

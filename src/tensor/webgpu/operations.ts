@@ -244,14 +244,13 @@ export class WebgpuOperations implements Operations {
   }
 
   maxPool(input: Signal, size: number): Signal {
-    const { height, width } = input.shape;
     const views = this.viewsOf(input, ({ repeat }) => repeat === 1);
-    return shared({ ...input.shape, height: Math.floor(height / size), width: Math.floor(width / size) }, views.map((view) => ({ ...view, pool: view.pool * size })));
+    return shared(pooledShape(input.shape, size), views.map((view) => ({ ...view, pool: view.pool * size })));
   }
 
   maxPoolOfSums(input: Signal, size: number, steps: number, before: Signal) {
     const { height, width, channels } = before.shape;
-    const shape = { ...before.shape, steps, height: Math.floor(height / size), width: Math.floor(width / size) };
+    const shape = { ...pooledShape(before.shape, size), steps };
     const source = this.joined(input);
     const sums = this.joined(before);
     const sourceStep = stepVectors(input.shape);
@@ -398,15 +397,20 @@ export class WebgpuOperations implements Operations {
     this.gpu.record({ layer, variants: [{ name: '', program, threads }], shape: '', buffers, uniforms });
   }
 
-  /** @param sums where they are stored, if they are @param neuron where it fires, if it does */
-  private convolve({ bits, convolution, addend }: PendingConvolution, sums: GPUBuffer | undefined, neuron?: { fired: GPUBuffer; parameters: NeuronParameters }): void {
+  /** @param sums where they are stored, if they are @param neuron where it fires, if it does @param pool sides of the windows whose largest sums are kept */
+  private convolve(
+    { bits, convolution, addend }: PendingConvolution,
+    sums: GPUBuffer | undefined,
+    neuron?: { fired: GPUBuffer; parameters: NeuronParameters },
+    pool = 1,
+  ): void {
     const { geometry, name, weights, bias } = convolution;
-    const shape = convolvedShape(bits.shape, geometry);
+    const shape = pooledShape(convolvedShape(bits.shape, geometry), pool);
     const outputVectors = vectorsOf(shape.channels);
     const pixels = shape.height * shape.width;
     const added = addend && this.reading(addend);
-    const epilogue: Epilogue = { addend: added?.readings, fire: neuron && (neuron.parameters.reset ?? 'hard') };
-    const tiles = spikingTiles.filter(({ vectors }) => vectors === 1 || (vectors <= outputVectors && vectors * shape.steps <= maximumSums));
+    const epilogue: Epilogue = { pool, addend: added?.readings, fire: neuron && (neuron.parameters.reset ?? 'hard') };
+    const tiles = spikingTiles.filter(({ vectors }) => vectors === 1 || (vectors <= outputVectors && vectors * shape.steps * (pool > 1 ? 2 : 1) <= maximumSums));
     const [first, ...others] = tiles.map((tile): Variant => ({
       name: `${tile.walk} ${tile.vectors}`,
       program: spikingProgram(tile, shape.steps, epilogue, this.execution),
@@ -429,6 +433,7 @@ export class WebgpuOperations implements Operations {
   /** How a program reads the signal where it lies. */
   private reading(input: Signal): { readings: readonly Reading[]; buffers: GPUBuffer[]; uniforms: number[] } {
     const { views, shape } = input as GpuSignal;
+    for (const view of views) this.convolvePooled(view);
     return {
       readings: views,
       buffers: views.map(({ part }) => this.materialised(part)),
@@ -458,6 +463,17 @@ export class WebgpuOperations implements Operations {
     const source = input as GpuSignal;
     if (!source.views.every(fits)) this.joined(source);
     return source.views;
+  }
+
+  /** Where nobody else needs a convolution's sums, those that pooling drops are not written. */
+  private convolvePooled(view: View): void {
+    const { part, pool } = view;
+    if (pool === 1 || part.owners > 1 || part.content.kind !== 'pending' || part.content.addend) return;
+    const shape = pooledShape(part.shape, pool);
+    const sums = this.allocate(shape);
+    this.convolve(part.content, sums, undefined, pool);
+    Object.assign(view, plainView(shape, { kind: 'stored', buffer: sums }));
+    this.disownContent(part.content);
   }
 
   /** Where the part lies; what was put off is done now. */
@@ -555,6 +571,10 @@ function convolvedPart(value: Signal, steps: number): Part | undefined {
   const { views, shape } = value as GpuSignal;
   const [view] = views;
   return view && views.length === 1 && isPlain(view) && shape.steps === steps ? view.part : undefined;
+}
+
+function pooledShape(shape: FeatureShape, size: number): FeatureShape {
+  return { ...shape, height: Math.floor(shape.height / size), width: Math.floor(shape.width / size) };
 }
 
 function vectorsOf(channels: number): number {
