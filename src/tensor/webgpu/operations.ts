@@ -143,28 +143,6 @@ export class WebgpuOperations implements Operations {
     return this.dense(this.joined(input), input.shape, convolution);
   }
 
-  private dense(source: GPUBuffer, from: FeatureShape, convolution: Convolution): Signal {
-    const { loaded } = convolution as GpuConvolution;
-    const shape = convolvedShape(from, loaded.geometry);
-    const outputVectors = vectorsOf(shape.channels);
-    const pixels = shape.steps * shape.height * shape.width;
-    const target = this.allocate(shape);
-    const [first, ...others] = denseTiles.map((tile): Variant => ({
-      name: `${tile.pixels} x ${tile.vectors}`,
-      program: denseProgram(tile, this.execution.precision),
-      threads: denseThreads(tile, pixels, outputVectors),
-    }));
-    if (!first) throw new RangeError('There is no kernel for dense convolutions.');
-    this.gpu.record({
-      layer: loaded.name,
-      variants: [first, ...others],
-      shape: shapeKey('dense', from, loaded.geometry),
-      buffers: [source, loaded.weights, loaded.bias, target],
-      uniforms: geometryUniforms(from, shape, loaded.geometry, pixels, vectorsOf(loaded.geometry.inputChannels)),
-    });
-    return stored(shape, target);
-  }
-
   spikingConvolution(input: Spikes, convolution: Convolution): Signal {
     const { content } = input as GpuSpikes;
     if (content.kind === 'values') return this.dense(this.materialised(content.part), input.shape, convolution);
@@ -178,7 +156,7 @@ export class WebgpuOperations implements Operations {
   leakyIntegrateAndFire(input: Signal, steps: number, parameters: NeuronParameters, record: boolean) {
     const shape = { ...input.shape, steps };
     const buffer = this.gpu.allocate(wordCount(shape) * 4);
-    const part = record ? undefined : convolvedPart(input, steps);
+    const part = record ? undefined : onlyPart(input, steps);
     if (part?.content.kind === 'pending') {
       const { content } = part;
       // A sum of several is read by others, too.
@@ -284,7 +262,7 @@ export class WebgpuOperations implements Operations {
   add(a: Signal, b: Signal): Signal {
     const shape = { ...a.shape, steps: Math.max(a.shape.steps, b.shape.steps) };
     for (const [summed, other] of [[a, b], [b, a]] as const) {
-      const content = convolvedPart(summed, shape.steps)?.content;
+      const content = onlyPart(summed, shape.steps)?.content;
       if (content?.kind !== 'pending' || content.addend) continue;
       content.bits.owners++;
       content.convolution.owners++;
@@ -340,11 +318,31 @@ export class WebgpuOperations implements Operations {
     }
   }
 
+  private dense(source: GPUBuffer, from: FeatureShape, convolution: Convolution): Signal {
+    const { loaded } = convolution as GpuConvolution;
+    const shape = convolvedShape(from, loaded.geometry);
+    const outputVectors = vectorsOf(shape.channels);
+    const pixels = shape.steps * shape.height * shape.width;
+    const target = this.allocate(shape);
+    const [first, ...others] = denseTiles.map((tile): Variant => ({
+      name: `${tile.pixels} x ${tile.vectors}`,
+      program: denseProgram(tile, this.execution.precision),
+      threads: denseThreads(tile, pixels, outputVectors),
+    }));
+    if (!first) throw new RangeError('There is no kernel for dense convolutions.');
+    this.gpu.record({
+      layer: loaded.name,
+      variants: [first, ...others],
+      shape: shapeKey('dense', from, loaded.geometry),
+      buffers: [source, loaded.weights, loaded.bias, target],
+      uniforms: geometryUniforms(from, shape, loaded.geometry, pixels, vectorsOf(loaded.geometry.inputChannels)),
+    });
+    return stored(shape, target);
+  }
+
   private silenceSpikes({ content, shape }: GpuSpikes, audible: Audible): GpuSpikes {
     const one = { ...shape, steps: 1 };
-    if (content.kind === 'values') {
-      return spikeValues(shape, this.silenced(this.materialised(content.part), shape, audible));
-    }
+    if (content.kind === 'values') return spikeValues(shape, this.silenced(this.materialised(content.part), shape, audible));
     const words = wordsOf(shape.channels);
     const mask = new Uint32Array(wordCount(one));
     audible.forEach((bit, index) => {
@@ -360,6 +358,7 @@ export class WebgpuOperations implements Operations {
     return { kind: 'spikes', shape, content: { kind: 'bits', bits: { buffer, shape, owners: 1 } } };
   }
 
+  /** A copy of values, with what is not audible as 0. */
   private silenced(source: GPUBuffer, shape: FeatureShape, audible: Audible): GPUBuffer {
     const mask = this.gpu.upload(padded(Float32Array.from(audible), shape.channels));
     const target = this.allocate(shape);
@@ -496,9 +495,10 @@ export class WebgpuOperations implements Operations {
 
   /** Those of the parts that are counts, several at once. */
   private count(parts: readonly Part[]): void {
-    const counts = parts.flatMap((part) => (part.content.kind === 'count' ? [{ part, content: part.content, target: this.allocate(part.shape) }] : []));
+    const counts = [...new Set(parts)].flatMap((part) => (part.content.kind === 'count' ? [{ part, content: part.content, target: this.allocate(part.shape) }] : []));
     for (let first = 0; first < counts.length; first += layersAtOnce) {
       const some = counts.slice(first, first + layersAtOnce);
+      // Every buffer has room for the steps of the longest.
       const steps = Math.max(...some.map(({ part }) => part.shape.steps));
       this.run(
         neuronsOnClock, programs.countBitsProgram(some.length), some.length * steps * workgroupThreads,
@@ -566,8 +566,8 @@ function spikeValues(shape: FeatureShape, buffer: GPUBuffer): GpuSpikes {
 const isPlain = ({ pool, repeat }: View): boolean => pool === 1 && repeat === 1;
 const isAligned = (views: readonly View[]): boolean => views.slice(0, -1).every(({ part }) => part.shape.channels % 4 === 0);
 
-/** The part that the signal is, if that has as many steps as wanted. */
-function convolvedPart(value: Signal, steps: number): Part | undefined {
+/** The part that the signal is, if it is one with as many steps as wanted. */
+function onlyPart(value: Signal, steps: number): Part | undefined {
   const { views, shape } = value as GpuSignal;
   const [view] = views;
   return view && views.length === 1 && isPlain(view) && shape.steps === steps ? view.part : undefined;
