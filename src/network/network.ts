@@ -181,6 +181,9 @@ function invalidSettings(what: string, remedy: string): AppError {
   return new AppError('network/invalid-settings', `The network cannot run like this: ${what}.`, remedy);
 }
 
+/** Notices a cancel before a node; from time to time it is to be waited for, so that messages come through. */
+type Breather = (node: number) => Promise<void> | undefined;
+
 /** One pass over the graph. Every value is released after its last reader, so that only what is still needed is alive. */
 class Execution {
   private readonly values = new Map<number, Signal | Spikes>();
@@ -218,7 +221,8 @@ class Execution {
     if (!memory || known === 0) this.values.set(0, this.operations.input(values, shape));
     else for (const { segment } of plan?.patches ?? []) this.values.set(segment.to, memory.share(segment.to));
     for (const node of graph.nodes.slice(known + 1)) {
-      await breathe(node.id);
+      const pause = breathe(node.id);
+      if (pause) await pause;
       if (detection.has(node.id)) continue;
       const value = this.computeNode(node);
       if (plan?.keep.has(node.id)) memory?.keep(node.id, value);
@@ -229,7 +233,7 @@ class Execution {
   }
 
   /** Computes what of a segment has changed, and puts it to the rest. */
-  private async patch(patch: Patch, values: Float32Array, shape: FeatureShape, breathe: (node: number) => Promise<void>): Promise<void> {
+  private async patch(patch: Patch, values: Float32Array, shape: FeatureShape, breathe: Breather): Promise<void> {
     const { memory, graph, operations } = this;
     const { segment, crop } = patch;
     if (!memory || isEmpty(crop)) return;
@@ -237,7 +241,8 @@ class Execution {
     try {
       part.values.set(segment.from, segment.from === 0 ? operations.input(...cropOf(values, shape, crop)) : memory.crop(segment.from, crop));
       for (const node of segment.nodes) {
-        await breathe(node.id);
+        const pause = breathe(node.id);
+        if (pause) await pause;
         memory.patch(patch, node.id, part.computeNode(node));
       }
     } finally {
@@ -245,16 +250,19 @@ class Execution {
     }
   }
 
-  /** Notices a cancel before a node, and from time to time lets it through. @throws AppError `cancelled` */
-  private breather(task: Task): (node: number) => Promise<void> {
+  /** @throws AppError `cancelled` */
+  private breather(task: Task): Breather {
     let lastYield = performance.now();
-    return async (node) => {
+    return (node) => {
       throwIfCancelled(task.signal);
-      if (performance.now() - lastYield <= yieldIntervalMs) return;
+      if (performance.now() - lastYield <= yieldIntervalMs) return undefined;
       task.report({ label: 'Running the network', done: node, total: this.graph.nodes.length, unit: 'layers' });
-      await new Promise((resolve) => setTimeout(resolve, 0));
-      lastYield = performance.now();
-      throwIfCancelled(task.signal);
+      return new Promise((resolve) => {
+        setTimeout(() => {
+          lastYield = performance.now();
+          resolve();
+        }, 0);
+      });
     };
   }
 

@@ -79,7 +79,7 @@ export class FrameMemory {
   private patchesSince(before: Float32Array, now: Float32Array, shape: FeatureShape): Patch[] | undefined {
     const most = mostOfLayer * shape.height * shape.width;
     if (areaOf(changedSamples(before, now, shape)) > most) return [];
-    const changed = changedRegion(before, now, shape);
+    const changed = changedRegion(before, now, shape, most);
     if (!changed) return undefined;
     if (areaOf(changed) > most) return [];
     const shapes = nodeShapes(this.graph, shape.height, shape.width);
@@ -153,11 +153,11 @@ export class FrameMemory {
     }
   }
 
-  /** Share of a layer's neurons that fire at each step. */
+  /** Share of a layer's neurons that fire at each step, rounded as what is read back. */
   firingRates(): Map<number, number[]> {
-    return new Map(
-      Array.from(this.counts, ([node, { perStep, shape: { height, width, channels } }]) => [node, perStep.map((count) => count / (height * width * channels))]),
-    );
+    const ratesOf = ({ height, width, channels }: FeatureShape, perStep: readonly number[]): number[] =>
+      perStep.map((count) => Math.fround(count) / (height * width * channels));
+    return new Map(Array.from(this.counts, ([node, { perStep, shape }]) => [node, ratesOf(shape, perStep)]));
   }
 
   private signal(node: number): Signal {
@@ -329,8 +329,11 @@ function changedSamples(before: Float32Array, now: Float32Array, { steps, height
   return region;
 }
 
-/** The smallest rectangle outside of which two frames are equal at every step, bit by bit; undefined where they are everywhere. */
-export function changedRegion(before: Float32Array, now: Float32Array, { steps, height, width, channels }: FeatureShape): Region | undefined {
+/**
+ * The smallest rectangle outside of which two frames are equal at every step, bit by bit; undefined where they are everywhere.
+ * @param most pixels that are of interest: where the rectangle has more, it may be too small
+ */
+export function changedRegion(before: Float32Array, now: Float32Array, { steps, height, width, channels }: FeatureShape, most = Infinity): Region | undefined {
   const [a, b] = [bitsOf(before), bitsOf(now)];
   const rowLength = width * channels;
   let region: Region | undefined;
@@ -346,6 +349,7 @@ export function changedRegion(before: Float32Array, now: Float32Array, { steps, 
     const left = Math.floor((first - start) / channels);
     const right = Math.floor((last - start) / channels) + 1;
     region = enclosing(region ?? { top: y, left, bottom: y + 1, right }, { top: y, left, bottom: y + 1, right });
+    if (areaOf(region) > most) break;
   }
   return region;
 }
