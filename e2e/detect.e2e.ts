@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { quietTask } from '../src/base/progress';
 import { goldenCases, isPresent, sharedDataFolder } from './golden';
 import { dropFile, expectSameBoxes, expectedBoxes, fileFrom, neuronTable, openExpected, openPage, readBoxes } from './page';
@@ -167,4 +167,25 @@ test('real pictures come from their repository when asked for; offline that is o
   await page.getByRole('button', { name: 'Blood smear 00000' }).click();
   await expect(page.getByRole('link', { name: 'BCCD data set, MIT licence' })).toBeVisible();
   await expect.poll(async () => readBoxes(page, 'snn')).not.toEqual(before);
+});
+
+test('a photograph of playing cards comes with the model that knows them, and the smears bring theirs back', async ({ page }) => {
+  const folder = resolve(sharedDataFolder, 'cards/images');
+  test.skip(!isPresent(folder, 'Fetching a photograph of cards'), 'no photographs here');
+  await page.route('https://raw.githubusercontent.com/**', (route) => {
+    const file = basename(route.request().url());
+    return route.fulfill({ body: Buffer.from(fileFrom(folder, file).bytes), headers: { 'access-control-allow-origin': '*' } });
+  });
+  await openPage(page);
+  await page.getByText('Photographs of playing cards').click();
+  await page.getByRole('button', { name: 'Cards 2404' }).click();
+  await expect(page.getByRole('link', { name: 'Playing cards, Apache licence 2.0' })).toBeVisible();
+  await expect(page.getByRole('button', { name: /^Playing cards .* Model$/ })).toBeVisible();
+  await expect(page.getByText('Compare with labels')).toBeVisible();
+  const ranks = ['nine', 'ten', 'jack', 'queen', 'king', 'ace'];
+  for (const slot of ['snn', 'ann'] as const) {
+    await expect.poll(async () => (await readBoxes(page, slot)).filter(({ name }) => ranks.includes(name)).length).toBeGreaterThan(0);
+  }
+  await page.getByRole('button', { name: 'Drawn smear 1', exact: true }).click();
+  await expect(page.getByRole('button', { name: /^Blood cells .* Model$/ })).toBeVisible();
 });

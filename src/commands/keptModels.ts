@@ -33,7 +33,7 @@ function describe(name: string, files: readonly { path: string; content: KeptCon
   if (!parsed.success) return [];
   const { title, reads, inputSize, weights, scores } = parsed.data;
   const slots = (['snn', 'ann'] as const).filter((slot) => weights[slot] !== undefined);
-  const released = scores.filter(({ rule }) => rule === 'released').map((score) => [score.weights, score.map50]);
+  const released = scores.filter(({ rule }) => rule.startsWith('released')).map((score) => [score.weights, score.map50]);
   return [{ name, title, reads, slots, inputSize, map50: Object.fromEntries(released) as KeptModel['map50'], bytes: files.reduce((sum, { content }) => sum + bytesOf(content), 0) }];
 }
 

@@ -51,11 +51,11 @@ export async function chooseModelFor(reads: 'pictures' | 'events'): Promise<void
   if (fitting) await loadShippedModel(fitting.name);
 }
 
-/** A shipped model for something else makes way for the one that reads digits; what a person loaded stays. */
-export async function chooseModelForDigits(): Promise<void> {
+/** A shipped model for something else makes way for this one; what a person loaded stays. */
+export async function preferShippedModel(name: string): Promise<void> {
   const { models } = usePlayground.getState();
-  if (models.snn?.name === digitsModel.name) return;
-  if (!models.snn || shippedModels.some(({ name }) => name === models.snn?.name)) await loadShippedModel(digitsModel.name);
+  if (models.snn?.name === name) return;
+  if (!models.snn || shippedModels.some((known) => known.name === models.snn?.name)) await loadShippedModel(name);
 }
 
 async function loadShippedModel(name: string): Promise<void> {

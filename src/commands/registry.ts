@@ -6,7 +6,7 @@ import { chooseFiles } from './files';
 import { loadedName } from './keptModels';
 import { chooseKeptModel, chooseShippedModel, shippedModels } from './models';
 import { putBackTrained, selectLayer, setRun } from './run';
-import { findSample, gallerySamples } from './samples';
+import { chooseSample, gallerySamples } from './samples';
 import { copyLink, firstView } from './shared';
 import { filmAnother, sceneTitles } from './simulate';
 import { drawAnother } from './sources';
@@ -130,11 +130,11 @@ function explainCommands(): readonly Command[] {
 function sourceCommands(): readonly Command[] {
   return [
     { id: 'source:file', title: 'Open a file: picture, recording, video, checkpoint, settings', group: 'Source', run: chooseFiles },
-    ...gallerySamples.map(({ name, title, open }): Command => ({ id: `sample:${name}`, title: `Open ${title}`, group: 'Source', run: () => void open() })),
+    ...gallerySamples.map(({ name, title }): Command => ({ id: `sample:${name}`, title: `Open ${title}`, group: 'Source', run: () => void chooseSample(name) })),
     { id: 'source:draw', title: 'Draw another smear', group: 'Source', run: () => void drawAnother() },
     { id: 'source:digits', title: `Film another: ${sceneTitles.digits}`, group: 'Source', run: () => void filmAnother('digits') },
     { id: 'source:road', title: `Film another: ${sceneTitles.road}`, group: 'Source', run: () => void filmAnother('road') },
-    { id: 'source:first', title: 'Back to the first picture', group: 'Source', run: () => void findSample(firstView.sample)?.open() },
+    { id: 'source:first', title: 'Back to the first picture', group: 'Source', run: () => void chooseSample(firstView.sample) },
   ];
 }
 

@@ -1,4 +1,5 @@
-import { drawFromSeed, drawnPictures, fetchPicture, remotePictures, showDrawnPicture } from './sources';
+import { preferShippedModel } from './models';
+import { drawFromSeed, drawnPictures, fetchPicture, remoteCollections, showDrawnPicture, smearModel } from './sources';
 import { filmFromSeed, galleryRecordings, openGalleryRecording } from './simulate';
 
 /** Pictures and recordings that a link can name. */
@@ -6,14 +7,28 @@ export interface Sample {
   name: string;
   title: string;
   reads: 'pictures' | 'events';
-  open: () => Promise<void>;
+  /** The shipped model that knows what is on it, of pictures. */
+  model?: string;
+  /** @param prepare what is to happen when it is there, before it is shown */
+  open: (prepare?: () => Promise<void>) => Promise<void>;
 }
 
 export const gallerySamples: readonly Sample[] = [
-  ...drawnPictures.map((picture): Sample => ({ name: picture.sample, title: picture.title, reads: 'pictures', open: () => showDrawnPicture(picture) })),
-  ...remotePictures.map((picture): Sample => ({ name: picture.sample, title: picture.title, reads: 'pictures', open: () => fetchPicture(picture) })),
+  ...drawnPictures.map((picture): Sample => ({
+    name: picture.sample, title: picture.title, reads: 'pictures', model: smearModel, open: (prepare) => showDrawnPicture(picture, prepare),
+  })),
+  ...remoteCollections.flatMap(({ model, pictures }) =>
+    pictures.map((picture): Sample => ({ name: picture.sample, title: picture.title, reads: 'pictures', model, open: (prepare) => fetchPicture(picture, prepare) })),
+  ),
   ...galleryRecordings.map((recording): Sample => ({ name: recording.sample, title: recording.title, reads: 'events', open: () => openGalleryRecording(recording) })),
 ];
+
+/** As a person asks for it: with the model for it, unless one of their own is loaded. A link says itself which model it wants. */
+export async function chooseSample(name: string): Promise<void> {
+  const sample = findSample(name);
+  const { model } = sample ?? {};
+  await sample?.open(model === undefined ? undefined : () => preferShippedModel(model));
+}
 
 /** One of the gallery, or one that its seed draws or films again. */
 export function findSample(name: string): Sample | undefined {

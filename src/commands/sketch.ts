@@ -1,7 +1,7 @@
 import { AppError } from '../base/errors';
 import { inkOnPaper, paintSketch, type Sketch } from '../base/sketch';
 import { usePlayground, type PictureSource } from '../state/store';
-import { chooseModelForDigits } from './models';
+import { digitsModel, preferShippedModel } from './models';
 import { detectAll, rerun, takeSource } from './run';
 import { isUnderWay, tellError } from './work';
 
@@ -28,7 +28,7 @@ async function followPen(): Promise<void> {
   if (following) return;
   following = true;
   try {
-    await chooseModelForDigits();
+    await preferShippedModel(digitsModel.name);
     while (isBehind) {
       isBehind = false;
       await showSketch();

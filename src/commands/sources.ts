@@ -3,11 +3,17 @@ import { quietTask } from '../base/progress';
 import { engine } from '../state/engine';
 import { usePlayground, type PictureSource, type TruthBox } from '../state/store';
 import { readGalleryLabels } from './labels';
-import { chooseModelFor } from './models';
+import { chooseModelFor, preferShippedModel } from './models';
 import { rerun, takeSource } from './run';
 import { tellError, underWay, unreadablePicture } from './work';
 
 let nextSource = 1;
+
+/** What is to happen when a picture is there, before it is shown. */
+type Prepare = () => Promise<void>;
+
+/** The shipped model that knows smears. */
+export const smearModel = 'bccd';
 
 /** Shows a picture and runs the networks on it; one that cannot be read leaves the page as it is. */
 export async function showPicture(
@@ -45,7 +51,7 @@ export const drawnPictures: readonly DrawnPicture[] = [1, 2, 3, 4, 5, 6].map((se
 
 const drawnOrigin = 'Drawn by this program; not a photograph.';
 
-export async function showDrawnPicture(picture: DrawnPicture): Promise<void> {
+export async function showDrawnPicture(picture: DrawnPicture, prepare?: Prepare): Promise<void> {
   const fetched = await underWay('picture', `Opening ${picture.title}`, async ({ signal }) => {
     const [image, boxes] = await Promise.all([picture.file, picture.file.replace(/jpg$/, 'json')].map((address) => fetch(address, { signal })));
     if (!image?.ok || !boxes?.ok) {
@@ -53,17 +59,21 @@ export async function showDrawnPicture(picture: DrawnPicture): Promise<void> {
     }
     return { image: await image.blob(), truth: readGalleryLabels(await boxes.json()) };
   });
-  if (fetched) await showPicture(fetched.image, { title: picture.title, origin: drawnOrigin, originUrl: undefined, sample: picture.sample }, fetched.truth);
+  if (!fetched) return;
+  await prepare?.();
+  await showPicture(fetched.image, { title: picture.title, origin: drawnOrigin, originUrl: undefined, sample: picture.sample }, fetched.truth);
 }
 
 /** A new scene from a seed that nobody has seen. */
 export async function drawAnother(): Promise<void> {
-  await drawFromSeed(1000 + Math.floor(Math.random() * 1e6));
+  await drawFromSeed(1000 + Math.floor(Math.random() * 1e6), () => preferShippedModel(smearModel));
 }
 
-export async function drawFromSeed(seed: number): Promise<void> {
+export async function drawFromSeed(seed: number, prepare?: Prepare): Promise<void> {
   const drawn = await underWay('picture', 'Drawing a smear', (task) => engine.request('draw', { seed }, task));
-  if (drawn) await showPicture(drawn.image, { title: `Drawn smear ${seed}`, origin: drawnOrigin, originUrl: undefined, sample: `drawn-${seed}` }, drawn.truth);
+  if (!drawn) return;
+  await prepare?.();
+  await showPicture(drawn.image, { title: `Drawn smear ${seed}`, origin: drawnOrigin, originUrl: undefined, sample: `drawn-${seed}` }, drawn.truth);
 }
 
 export interface RemotePicture {
@@ -76,21 +86,56 @@ export interface RemotePicture {
   originUrl: string;
 }
 
-const bccdFolder = 'https://raw.githubusercontent.com/Shenggan/BCCD_Dataset/d272fb14/BCCD';
-
 /** Real pictures that stay in their own repository and are fetched when a person asks for them. */
-export const remotePictures: readonly RemotePicture[] = ['00000', '00003', '00028', '00110', '00200', '00340'].map(
-  (number) => ({
-    title: `Blood smear ${number}`,
-    sample: `bccd-${number}`,
-    url: `${bccdFolder}/JPEGImages/BloodImage_${number}.jpg`,
-    labelsUrl: `${bccdFolder}/Annotations/BloodImage_${number}.xml`,
-    origin: 'BCCD data set, MIT licence',
-    originUrl: 'https://github.com/Shenggan/BCCD_Dataset',
-  }),
-);
+export interface RemoteCollection {
+  title: string;
+  repository: string;
+  url: string;
+  licence: string;
+  /** The shipped model that knows what is on them. */
+  model: string;
+  pictures: readonly RemotePicture[];
+}
 
-export async function fetchPicture(picture: RemotePicture): Promise<void> {
+const bccdFolder = 'https://raw.githubusercontent.com/Shenggan/BCCD_Dataset/d272fb14/BCCD';
+const bccdRepository = 'https://github.com/Shenggan/BCCD_Dataset';
+const cardsName = 'EdjeElectronics/TensorFlow-Object-Detection-API-Tutorial-Train-Multiple-Objects-Windows-10';
+const cardsFolder = `https://raw.githubusercontent.com/${cardsName}/c1645825/images/train`;
+
+export const remoteCollections: readonly RemoteCollection[] = [
+  {
+    title: 'Real blood smears (BCCD)',
+    repository: 'Shenggan/BCCD_Dataset',
+    url: bccdRepository,
+    licence: 'MIT licence',
+    model: smearModel,
+    pictures: ['00000', '00003', '00028', '00110', '00200', '00340'].map((number) => ({
+      title: `Blood smear ${number}`,
+      sample: `bccd-${number}`,
+      url: `${bccdFolder}/JPEGImages/BloodImage_${number}.jpg`,
+      labelsUrl: `${bccdFolder}/Annotations/BloodImage_${number}.xml`,
+      origin: 'BCCD data set, MIT licence',
+      originUrl: bccdRepository,
+    })),
+  },
+  {
+    title: 'Photographs of playing cards',
+    repository: cardsName,
+    url: `https://github.com/${cardsName}`,
+    licence: 'Apache licence 2.0',
+    model: 'cards',
+    pictures: ['IMG_2404.JPG', 'IMG_2497.JPG', 'IMG_2529.JPG', 'IMG_2610.JPG', 'IMG_2681.JPG', 'cam_image32.jpg'].map((file) => ({
+      title: `Cards ${file.replace(/^\D+|\.\w+$/g, '')}`,
+      sample: `cards-${file.replace(/\.\w+$/, '')}`,
+      url: `${cardsFolder}/${file}`,
+      labelsUrl: `${cardsFolder}/${file.replace(/\w+$/, 'xml')}`,
+      origin: 'Playing cards, Apache licence 2.0',
+      originUrl: `https://github.com/${cardsName}`,
+    })),
+  },
+];
+
+export async function fetchPicture(picture: RemotePicture, prepare?: Prepare): Promise<void> {
   const image = await underWay('picture', `Fetching ${picture.title}`, async (task) => {
     let response: Response;
     try {
@@ -114,6 +159,7 @@ export async function fetchPicture(picture: RemotePicture): Promise<void> {
     return response.blob();
   });
   if (!image) return;
+  await prepare?.();
   await showPicture(image, picture);
   await fetchLabels(picture);
 }

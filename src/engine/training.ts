@@ -148,7 +148,7 @@ function manifestOf(
   const twin = before && JSON.stringify(before.description.rows) === JSON.stringify(description.rows) ? before : undefined;
   const scores: Manifest['scores'] = (
     [
-      ['released', last.map50, last.map],
+      ['released code', last.map50, last.map],
       ['COCO', last.cocoMap50, last.cocoMap],
     ] as const
   ).flatMap(([rule, map50, map]) =>

@@ -1,7 +1,8 @@
 import { useRef } from 'react';
 import { Button, Panel, SwitchField } from '../../ui/controls';
 import { openFiles } from '../../commands/files';
-import { fetchPicture, remotePictures, showDrawnPicture, drawAnother, drawnPictures } from '../../commands/sources';
+import { chooseSample } from '../../commands/samples';
+import { remoteCollections, drawAnother, drawnPictures } from '../../commands/sources';
 import { setView, usePlayground } from '../../state/store';
 import { SketchSource } from './SketchSource';
 import './source.css';
@@ -20,7 +21,7 @@ export function SourcePanel() {
               type="button"
               className="source-thumb"
               aria-pressed={source?.title === picture.title}
-              onClick={() => void showDrawnPicture(picture)}
+              onClick={() => void chooseSample(picture.sample)}
             >
               <img src={picture.file} alt={picture.title} width={80} height={60} loading="lazy" />
             </button>
@@ -53,25 +54,27 @@ export function SourcePanel() {
         Or drop or paste a picture, an event recording, a video, or a checkpoint (<code>.pt</code>, <code>.safetensors</code>) anywhere. Nothing is
         uploaded: files stay on this machine.
       </p>
-      <details className="source-remote">
-        <summary>Real blood smears (BCCD)</summary>
-        <p className="source-note">
-          Fetched from{' '}
-          <a href="https://github.com/Shenggan/BCCD_Dataset" target="_blank" rel="noreferrer">
-            Shenggan/BCCD_Dataset
-          </a>{' '}
-          on GitHub, MIT licence, when you choose one.
-        </p>
-        <ul className="source-list">
-          {remotePictures.map((picture) => (
-            <li key={picture.url}>
-              <Button look="quiet" onPress={() => void fetchPicture(picture)}>
-                {picture.title}
-              </Button>
-            </li>
-          ))}
-        </ul>
-      </details>
+      {remoteCollections.map((collection) => (
+        <details key={collection.title} className="source-remote">
+          <summary>{collection.title}</summary>
+          <p className="source-note">
+            Fetched from{' '}
+            <a href={collection.url} target="_blank" rel="noreferrer">
+              {collection.repository}
+            </a>{' '}
+            on GitHub, {collection.licence}, when you choose one.
+          </p>
+          <ul className="source-list">
+            {collection.pictures.map((picture) => (
+              <li key={picture.url}>
+                <Button look="quiet" onPress={() => void chooseSample(picture.sample)}>
+                  {picture.title}
+                </Button>
+              </li>
+            ))}
+          </ul>
+        </details>
+      ))}
       {source && (
         <p className="source-current">
           <strong>{source.title}</strong>, {source.size.width} × {source.size.height} px.{' '}
