@@ -1,3 +1,5 @@
+import { openAsBlob } from 'node:fs';
+import { resolve } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { nodeBackend } from '../../e2e/kernels';
@@ -5,8 +7,6 @@ import { quietTask } from '../base/progress';
 import { seededRandom } from '../base/random';
 import { openCheckpoint } from '../checkpoint/open';
 import type { Checkpoint } from '../checkpoint/types';
-import { nodeSurroundings } from '../cli/surroundings';
-import { nodeThreads } from '../cli/threads';
 import { openBackend, type Backend } from '../tensor/backend';
 import { elementCount, type FeatureShape, type Region } from '../tensor/operations';
 import { configurations, defaultAnchors } from './configurations';
@@ -44,7 +44,7 @@ function randomCheckpoint(configuration: string, widthMultiple: number): Checkpo
 }
 
 async function shipped(): Promise<Checkpoint> {
-  return openCheckpoint(await nodeSurroundings.readModelFile('bccd/snn.safetensors', quietTask), quietTask);
+  return openCheckpoint(await openAsBlob(resolve(import.meta.dirname, '../../models/bccd/snn.safetensors')), quietTask);
 }
 
 /** What comes after a frame: some of it anew, or all, or nothing; or the same with other settings. */
@@ -127,7 +127,7 @@ describe.each([
 ])('frames of $name that have much in common, on $threads threads', ({ name, wide, threads, height, width, numRuns }) => {
   it('are computed to the same bits as from the start', { timeout: 300_000 }, async () => {
     const checkpoint = name === 'bccd' ? await shipped() : randomCheckpoint(name, wide);
-    const { operations } = await openBackend({ ...nodeBackend('event'), ...(threads > 1 && { eventThreads: nodeThreads(threads) }) });
+    const { operations } = await openBackend(nodeBackend('event', threads));
     const patches = operations.regions ? vi.spyOn(operations.regions, 'paste') : undefined;
     const fresh = await Network.load(checkpoint, (await openBackend(nodeBackend('event'))).operations, quietTask);
     await fc.assert(
