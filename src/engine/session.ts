@@ -423,6 +423,7 @@ export class Session {
         record: new Set(wanted.record),
         logitsPerStep: wanted.logitsPerStep && description.mode === 'snn',
         ...(membranes && { carry: { from: membranes.before } }),
+        reuse: true,
       },
       task,
     );
