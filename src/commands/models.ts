@@ -7,12 +7,13 @@ import { rerun, setRun } from './run';
 import { underWay } from './work';
 
 /** The model that reads handwritten digits. */
-export const digitsModel = { name: 'digits', title: 'Handwritten digits (EMS-Res10, 160 px)', reads: 'pictures', slots: ['snn'] } as const;
+export const digitsModel = { name: 'digits', title: 'Handwritten digits (EMS-Res10, 224 px)', reads: 'pictures', slots: ['snn', 'ann'] } as const;
 
 /** A model that the site ships, as its list names it. */
 export const shippedModels = [
   { name: 'bccd', title: 'Blood cells (EMS-Res10, 256 px)', reads: 'pictures', slots: ['snn', 'ann'] },
   digitsModel,
+  { name: 'cards', title: 'Playing cards (EMS-Res10, 256 px)', reads: 'pictures', slots: ['snn', 'ann'] },
   { name: 'nmnist-scenes', title: 'Digits from events (EMS-Res10, 128 px)', reads: 'events', slots: ['snn'] },
   { name: 'digits-events', title: 'Digits from events, with an ANN twin (EMS-Res10, 128 px)', reads: 'events', slots: ['snn', 'ann'] },
 ] as const;
