@@ -334,6 +334,68 @@ export const operationCases: Record<string, OperationCase> = {
     );
   },
 
+  'adds and fires on what is pooled, upsampled and concatenated': async (tested, share) => {
+    const cases = fc.record({
+      shape: fc.record({
+        steps: fc.constantFrom(1, 3),
+        height: fc.integer({ min: 2, max: 7 }),
+        width: fc.integer({ min: 2, max: 7 }),
+        channels: fc.constantFrom(3, 4, 36),
+      }),
+      added: fc.constantFrom(3, 4, 8),
+      still: fc.boolean(),
+      reset: fc.constantFrom(...resetModes),
+      seed: fc.integer({ min: 0, max: 1000 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(cases, async ({ shape: size, added, still, reset, seed }) => {
+        const list = (length: number, salt: number): Float32Array =>
+          Float32Array.from({ length }, (_, index) => Math.round(Math.sin(seed + salt + index * 12.9898) * 64) / 64);
+        const neuron = { decay: 0.25, threshold: 0.5, reset };
+        const results = await Promise.all(
+          [reference, tested].map(async (operations) => {
+            const convolution = (kernel: number, outputChannels: number) =>
+              operations.loadConvolution({
+                ...{ name: 'tested', kernel, stride: kernel, padding: 0, inputChannels: size.channels, outputChannels },
+                weights: list(kernel * kernel * size.channels * outputChannels, kernel),
+                bias: list(outputChannels, kernel),
+              });
+            const fire = (input: Signal): Spikes => operations.leakyIntegrateAndFire(input, size.steps, neuron, false).spikes;
+            const from = { ...size, steps: still ? 1 : size.steps };
+            const current = operations.input(list(elementCount(from), 0), from);
+            const spikes = fire(current);
+            // A block whose shortcut stands in front of its own input, both pooled.
+            const [widening, halving] = [convolution(1, added), convolution(2, size.channels + added)];
+            const shortcut = operations.spikingConvolution(spikes, widening);
+            const joined = operations.concatenate([shortcut, current]);
+            const pooled = operations.maxPool(joined, 2);
+            const branch = operations.spikingConvolution(spikes, halving);
+            const sum = operations.add(branch, pooled);
+            const firedSum = fire(sum);
+            // What is upsampled beside what is not; and pooled again.
+            const raised = operations.upsample(sum);
+            const raisedPool = operations.upsample(pooled);
+            const deep = operations.concatenate([raised, raisedPool]);
+            const firedDeep = fire(deep);
+            const lowered = operations.maxPool(deep, 2);
+            const firedLowered = fire(lowered);
+            const narrow = operations.maxPool(pooled, 1);
+            const counts = [spikes, firedSum, firedDeep, firedLowered, firedSum].map((value) => operations.countSpikes(value));
+            const wanted = [firedSum, sum, firedDeep, deep, firedLowered, narrow, ...counts];
+            const arrays = await operations.read(wanted);
+            const others = [widening, halving, current, spikes, shortcut, joined, pooled, branch, raised, raisedPool, lowered];
+            for (const value of [...wanted, ...others]) operations.release(value);
+            return arrays;
+          }),
+        );
+        const [expected = [], actual = []] = results;
+        // On a grid, whatever the order of adding.
+        expected.forEach((array, index) => expectClose(actual[index], array, 0));
+      }),
+      { numRuns: Math.ceil(40 * share) },
+    );
+  },
+
   'convolves spikes with a kernel of 1 in rows that have more neurons than a list can number': async (tested) => {
     const size = { steps: 4, height: 2, width: 300, channels: 256 };
     const geometry = { kernel: 1, stride: 1, padding: 0, inputChannels: 256, outputChannels: 12 };
@@ -363,9 +425,15 @@ export async function runAndRelease(tested: Operations): Promise<void> {
   const convolved = tested.spikingConvolution(spikes, convolution);
   const joined = tested.concatenate([convolved, dense]);
   const sum = tested.add(convolved, dense);
+  const pooled = tested.maxPool(sum, 2);
+  const { spikes: fired } = tested.leakyIntegrateAndFire(sum, 2, { decay: 0.25, threshold: 0.5 }, false);
+  const start = tested.input(new Float32Array(6), { steps: 1, height: 1, width: 1, channels: 6 });
+  const burst = tested.integrateAndFire(pooled, 2, { thresholds: new Float32Array(6).fill(1), maximumSpikes: 2 }, start);
+  const silenced = tested.silence(fired, new Uint8Array(24).fill(1));
   const silu = tested.leakySilu(joined, 2, { decay: 0.25, threshold: 0.5 });
   const mean = tested.runningMean(silu, 2);
   if (!membrane) throw new Error('no membrane');
-  await tested.read([mean, sum, membrane, count]);
+  await tested.read([mean, sum, membrane, count, burst.spikes, silenced]);
   for (const value of [convolution, input, dense, spikes, membrane, count, convolved, joined, sum, silu, mean]) tested.release(value);
+  for (const value of [pooled, fired, start, burst.spikes, burst.after, silenced]) tested.release(value);
 }

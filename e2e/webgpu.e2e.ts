@@ -127,8 +127,25 @@ test('every operation on WebGPU is the reference’s, with every kernel', async 
   for (const name of names) {
     await test.step(name, () => page.evaluate((asked) => (window as unknown as WithWebgpu).webgpuPage.check(asked), name));
   }
-  const [first, last] = await page.evaluate(() => (window as unknown as WithWebgpu).webgpuPage.memory());
-  expect(last).toEqual(first);
+});
+
+test('a frame is one submission and one read-back, in the buffers of the frames before', async ({ page }) => {
+  test.setTimeout(300_000);
+  await openWithModule(page, 'webgpuPage.ts');
+  const { states, frames } = await page.evaluate(() => (window as unknown as WithWebgpu).webgpuPage.memory());
+  expect(states[1]).toEqual(states[0]);
+  expect(frames.length).toBe(10);
+  for (const calls of frames) expect(calls).toEqual({ submissions: 1, readBacks: 1, newBuffers: 0 });
+});
+
+test('a device that is lost within a frame gets a sentence, and another can be opened', async ({ page }) => {
+  test.setTimeout(300_000);
+  await openWithModule(page, 'webgpuPage.ts');
+  const { frame, reason, next, other } = await page.evaluate(() => (window as unknown as WithWebgpu).webgpuPage.loss());
+  expect(frame).toMatch(/^backend\/lost: The graphics device was lost: .+\. Open the engine again/);
+  expect(frame).toContain(reason);
+  expect(next).toBe(frame);
+  expect(other).toBe('done');
 });
 
 async function routeGolden(page: Page, folder: string): Promise<[checkpoint: string, expected: string]> {
@@ -211,6 +228,30 @@ test('frame after frame, WebGPU keeps no tensor and no memory', async ({ page })
   for (let index = 1; index < 10; index++) expect(await frame(index)).toEqual(first);
   const choices = await page.evaluate(async () => (await (await caches.open('kernel choices')).keys()).length);
   expect(choices, 'kernels chosen and remembered').toBeGreaterThan(0);
+});
+
+test('a page whose graphics device is lost says so, and goes on', async ({ page, complaints }) => {
+  test.setTimeout(300_000);
+  await openPage(page);
+  const chooser = page.getByRole('button', { name: /Backend$/ });
+  await chooser.click();
+  await page.getByRole('option', { name: /^WebGPU(?! \(16-bit\))/ }).click();
+  await expect(chooser).toContainText('WebGPU (software');
+  await page.keyboard.press('1');
+  await expect(page.getByText('SNN (T = 1)')).toBeVisible({ timeout: 120_000 });
+  const worker = page.workers().at(-1);
+  await worker?.evaluate(() => {
+    const create = GPUDevice.prototype.createCommandEncoder;
+    GPUDevice.prototype.createCommandEncoder = function (...given) {
+      this.destroy();
+      return create.apply(this, given);
+    };
+  });
+  await page.keyboard.press('2');
+  await expect(page.getByText(/The engine stopped \(the graphics device was lost .* and was started again/)).toBeVisible({ timeout: 60_000 });
+  complaints.length = 0;
+  await expect(page.getByText('SNN (T = 2)')).toBeVisible({ timeout: 120_000 });
+  await expect(chooser).toContainText('WebGPU (software');
 });
 
 test('the choice of backend is shown with its reason, and can be changed', async ({ page }) => {

@@ -1,3 +1,4 @@
+import { AppError } from '../src/base/errors';
 import { quietTask } from '../src/base/progress';
 import { openCheckpoint } from '../src/checkpoint/open';
 import type { Checkpoint } from '../src/checkpoint/types';
@@ -15,12 +16,20 @@ export interface WebgpuPage {
   caseNames(): string[];
   /** Throws where WebGPU and the reference differ. */
   check(name: string): Promise<void>;
-  /** Memory after one frame and after many. */
-  memory(): Promise<{ tensors: number; bytes: number }[]>;
+  /** Memory after one frame and after many, and what each of the last ones asked of the device. */
+  memory(): Promise<{ states: { tensors: number; bytes: number }[]; frames: DeviceCalls[] }>;
+  /** What becomes of a frame whose device is lost in the middle of it, of the next one, and of one on another device. */
+  loss(): Promise<{ frame: string; reason: string; next: string; other: string }>;
   golden(checkpoint: string, expected: string, size: { steps: number; height: number; width: number }): Promise<GoldenAnswer>;
   layerTimes(checkpoint: string, expected: string, size: { steps: number; height: number; width: number }): Promise<LayerTimes>;
   /** Largest differences between runs with everything of 32 bits and with weights and sums of 16. */
   halfPrecision(checkpoint: string, expected: string, size: { steps: number; height: number; width: number }): Promise<{ logits: number; rates: number }>;
+}
+
+export interface DeviceCalls {
+  submissions: number;
+  readBacks: number;
+  newBuffers: number;
 }
 
 export interface LayerTimes {
@@ -62,6 +71,16 @@ async function open(precision: Precision = 'single', choices: KernelChoice = new
 }
 
 let shared: Promise<OpenedWebgpu> | undefined;
+
+/** Hears of every call of a method, before it, until the function that it returns is called. */
+function hearCalls(owner: { prototype: object }, method: string, heard: (self: unknown) => void): () => void {
+  const original = Reflect.get(owner.prototype, method) as (...given: unknown[]) => unknown;
+  Reflect.set(owner.prototype, method, function (this: unknown, ...given: unknown[]) {
+    heard(this);
+    return original.apply(this, given);
+  });
+  return () => Reflect.set(owner.prototype, method, original);
+}
 
 const fetched = async (address: string): Promise<Checkpoint> => openCheckpoint(await (await fetch(address)).blob(), quietTask);
 
@@ -115,8 +134,33 @@ const page: WebgpuPage = {
     const { operations, memory } = await open();
     await runAndRelease(operations);
     const states = [memory()];
-    for (let frame = 0; frame < 20; frame++) await runAndRelease(operations);
-    return [...states, memory()];
+    const frames: DeviceCalls[] = [];
+    for (let frame = 0; frame < 20; frame++) {
+      const calls = { submissions: 0, readBacks: 0, newBuffers: 0 };
+      const stopHearing = [
+        hearCalls(GPUQueue, 'submit', () => calls.submissions++),
+        hearCalls(GPUBuffer, 'mapAsync', () => calls.readBacks++),
+        hearCalls(GPUDevice, 'createBuffer', () => calls.newBuffers++),
+      ];
+      await runAndRelease(operations);
+      for (const stop of stopHearing) stop();
+      // Buffers of the first frames are written again once nothing that is under way needs them.
+      if (frame >= 10) frames.push(calls);
+    }
+    return { states: [...states, memory()], frames };
+  },
+
+  async loss() {
+    const outcome = ({ operations }: OpenedWebgpu): Promise<string> =>
+      runAndRelease(operations).then(
+        () => 'done',
+        (error: unknown) => (error instanceof AppError ? `${error.code}: ${error.message} ${error.remedy}` : String(error)),
+      );
+    const opened = await open();
+    const stopHearing = hearCalls(GPUDevice, 'createCommandEncoder', (device) => (device as GPUDevice).destroy());
+    const frame = await outcome(opened);
+    stopHearing();
+    return { frame, reason: await opened.lost, next: await outcome(opened), other: await outcome(await open()) };
   },
 
   async golden(checkpoint, expectedAddress, { steps, height, width }) {

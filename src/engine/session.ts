@@ -325,7 +325,7 @@ export class Session {
       values,
       inputSteps,
       input: placement.input,
-      run: { steps: state.steps, scales, recorded: [], firingRates: [], carried: undefined },
+      run: { steps: state.steps, scales, recorded: [], spikes: undefined, firingRates: [], carried: undefined },
       candidates: model.candidates(state),
       anchorsPerScale: model.network.graph.anchorsPerScale,
     };

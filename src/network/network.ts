@@ -6,7 +6,7 @@ import type { Audible, Convolution, FeatureShape, NeuronParameters, Operations, 
 import { inputsOf, type GraphNode, type NetworkGraph } from './graph';
 import { mutingOf, nothingMuted, type Muting } from './muting';
 import { cropOf, FrameMemory, isEmpty, type Patch } from './reuse';
-import { anchorsOfCheckpoint, graphOfCheckpoint, loadConvolutions } from './weights';
+import { anchorsOfCheckpoint, graphOfCheckpoint, loadConvolutions, refuseConverted } from './weights';
 
 /** What the released code trains with; not stored in checkpoints. */
 export const trainedNeuron: NeuronParameters = { decay: 0.25, threshold: 0.5 };
@@ -22,11 +22,13 @@ export interface RunSettings extends NeuronParameters {
   logitsPerStep: boolean;
   /** What is silenced; nothing where it is not said. */
   muted?: readonly Muted[];
+  /** Also keep what every spiking neuron fired, layer by layer, without its membrane. */
+  keepSpikes?: boolean;
   /** Goes on from what an earlier run left in its membranes, and keeps what this one leaves; both stay the caller's. */
   carry?: { from: CarriedMembranes | undefined };
   /**
    * Takes over what is the same as in the last such run, as far as the backend can: results are those of a run from the start. The input
-   * is kept to compare the next one with, and must stay as it is. Without effect where neurons are watched, muted or carried on.
+   * is kept to compare the next one with, and must stay as it is. Without effect where neurons are watched, muted or carried on, or their spikes kept.
    */
   reuse?: boolean;
 }
@@ -62,6 +64,8 @@ export interface NetworkRun {
    */
   firingRates: (number[] | undefined)[];
   recorded: RecordedLayer[];
+  /** By node, 0 or 1, `[steps, height, width, channels]`; only where the settings ask for it. */
+  spikes: ReadonlyMap<number, Uint8Array> | undefined;
   /** Only where the settings ask for it; give it back with `releaseCarried`. */
   carried: CarriedMembranes | undefined;
 }
@@ -85,6 +89,7 @@ export class Network {
 
   /** @throws AppError `checkpoint/*`, `network/*`, `cancelled`; nothing stays loaded then */
   static async load(checkpoint: Checkpoint, operations: Operations, task: Task): Promise<Network> {
+    refuseConverted(checkpoint);
     const graph = graphOfCheckpoint(checkpoint);
     const anchors = await anchorsOfCheckpoint(graph, checkpoint, task);
     const convolutions = await loadConvolutions(graph, checkpoint, operations, task);
@@ -116,9 +121,9 @@ export class Network {
     }
   }
 
-  private takeMemory({ reuse, record, muted, carry }: RunSettings): FrameMemory | undefined {
+  private takeMemory({ reuse, record, muted, carry, keepSpikes }: RunSettings): FrameMemory | undefined {
     const { regions } = this.operations;
-    if (!reuse || !regions || record.size > 0 || (muted && muted.length > 0) || carry) return undefined;
+    if (!reuse || !regions || record.size > 0 || keepSpikes || (muted && muted.length > 0) || carry) return undefined;
     const memory = this.memory ?? new FrameMemory(this.graph, regions, (signal) => this.operations.release(signal));
     this.memory = undefined;
     return memory;
@@ -191,6 +196,7 @@ class Execution {
   private readonly recordings: { index: number; node: number; membrane: Signal; emitted: Signal | Spikes }[] = [];
   /** Spike counts per step by node, and how many neurons they are counted over. */
   private readonly counts = new Map<number, { spikes: Signal; neurons: number }>();
+  private readonly spikes = new Map<number, Uint8Array>();
   private readonly carried = new Map<number, Signal>();
   private readonly steps: number;
 
@@ -226,6 +232,11 @@ class Execution {
       if (detection.has(node.id)) continue;
       const value = this.computeNode(node);
       if (plan?.keep.has(node.id)) memory?.keep(node.id, value);
+      if (value.kind === 'spikes' && this.settings.keepSpikes) {
+        // One layer at a time, since all of them as numbers are many times what the network takes.
+        const [fired = []] = await this.operations.read([value], task);
+        this.spikes.set(node.id, Uint8Array.from(fired));
+      }
     }
     const run = await this.collect(task);
     memory?.finish(values, run);
@@ -410,7 +421,7 @@ class Execution {
       const carried = this.settings.carry && this.settings.mode === 'snn' ? new Map(this.carried) : undefined;
       // From here on they are the caller's.
       this.carried.clear();
-      return { steps, scales, recorded, firingRates: graph.layers.map(({ node }) => rates.get(node)), carried };
+      return { steps, scales, recorded, spikes: this.settings.keepSpikes ? this.spikes : undefined, firingRates: graph.layers.map(({ node }) => rates.get(node)), carried };
     } finally {
       for (const value of logits) operations.release(value);
     }

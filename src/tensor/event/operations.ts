@@ -99,6 +99,7 @@ export class EventOperations implements Operations, RegionOperations {
   /** An output is summed in the same order wherever its layer begins and ends. */
   readonly regions: RegionOperations = this;
   readonly threads: number;
+  readonly lost: Promise<string>;
   private readonly heap: Heap;
   private readonly kernels: Kernels;
   /** Scratch of the spiking convolutions, a part for each thread. */
@@ -110,6 +111,7 @@ export class EventOperations implements Operations, RegionOperations {
   ) {
     this.kernels = team.kernels;
     this.threads = team.threads;
+    this.lost = team.lost;
     this.heap = new Heap(this.kernels.memory, this.kernels.start(0, team.threads));
   }
 

@@ -1,4 +1,6 @@
+import type { ResetMode } from '../../base/neuron';
 import { read, real, repeated, whole, workgroupThreads, write, type Extension, type Program, type UniformField } from './program';
+import { readingFunction, readingKey, readingStorage, readingUniforms, type Reading } from './reading';
 
 /**
  * Convolutions. Values lie as vectors of 4 channels, `[steps, height, width, vectors]`; weights as
@@ -83,8 +85,21 @@ export function denseProgram({ pixels, vectors }: DenseTile, precision: Precisio
   };
 }
 
-/** What is done with the sums before they leave their registers. */
-export type Epilogue = 'store' | 'add' | 'fire' | 'fire softly';
+/** What is done with the sums before they leave their registers. They are stored where they do not only fire. */
+export interface Epilogue {
+  /** Of each window of so many places along both sides only the largest sums are kept, one thread for a window; 1 where there are no windows. */
+  pool: number;
+  /** How a signal that is added is read. */
+  addend: readonly Reading[] | undefined;
+  /** The LIF neuron fires on them, with this reset. */
+  fire: ResetMode | undefined;
+}
+
+export const storesSums = ({ addend, fire }: Epilogue): boolean => fire === undefined || addend !== undefined;
+
+export function epilogueKey({ pool, addend, fire }: Epilogue): string {
+  return [...(pool > 1 ? [`pool by ${pool}`] : []), ...(addend ? [`add ${readingKey(addend)}`] : []), ...(fire ? [`fire ${fire}`] : [])].join(', ') || 'store';
+}
 
 /** `each` visits every spike of every step; `together` every neuron that fires at all, once, and multiplies by what it does at each step. */
 export type SpikeWalk = 'each' | 'together';
@@ -128,33 +143,39 @@ export function spikingProgram({ walk, vectors }: SpikingTile, steps: number, ep
           let at = row + i32(bit) * uniforms.outputVectors;
           left &= left - 1u;
           ${perVector((v) => `let weight${v} = weights[at + ${v}];`)}
-          ${perStep((t) => `{ let fired = ${precision === 'half' ? 'f16' : 'f32'}((word${t} >> bit) & 1u); ${perVector((v) => add(`sum${t}_${v}`, `fired * weight${v}`))} }`)}
+          ${perStep((t) => `{ let factor = ${precision === 'half' ? 'f16' : 'f32'}((word${t} >> bit) & 1u); ${perVector((v) => add(`sum${t}_${v}`, `factor * weight${v}`))} }`)}
         }`;
-  const fires = epilogue === 'fire' || epilogue === 'fire softly';
+  const { pool, addend, fire } = epilogue;
   const bySubgroup = subgroupThreads >= threadsOfWord(vectors);
   return {
-    key: `spiking convolution, ${walk}, ${vectors} vectors, ${steps} steps, ${epilogue}, ${precision}`,
-    extensions: [...halfExtension(precision), ...(fires && bySubgroup ? (['subgroups'] as const) : [])],
+    key: `spiking convolution, ${walk}, ${vectors} vectors, ${steps} steps, ${epilogueKey(epilogue)}, ${precision}`,
+    extensions: [...halfExtension(precision), ...(fire && bySubgroup ? (['subgroups'] as const) : [])],
     storage: [
       read('spikes', 'u32'),
       weightsOf(precision),
       read('bias'),
-      ...(epilogue === 'add' ? [read('addend')] : []),
-      write('output', fires ? 'u32' : 'vec4f'),
+      ...(addend ? readingStorage('addend', addend) : []),
+      ...(storesSums(epilogue) ? [write('sums')] : []),
+      ...(fire ? [write('fired', 'u32')] : []),
     ],
-    uniforms: [...geometryUniforms, ...(epilogue === 'add' ? whole('addendStep') : []), ...(fires ? [...whole('channels'), ...real('decay', 'threshold')] : [])],
-    declarations: fires ? neuronDeclarations(steps, bySubgroup) : '',
+    uniforms: [
+      ...geometryUniforms,
+      ...(addend ? readingUniforms('addend', addend) : []),
+      ...(fire ? [...whole('channels'), ...real('decay', 'threshold')] : []),
+    ],
+    declarations: `${addend ? readingFunction('addend', addend) : ''}${fire ? neuronDeclarations(steps, bySubgroup) : ''}`,
     body: `
-  let lanes = ${fires ? `(uniforms.outputVectors + 7) / 8 * ${8 / vectors}` : `(uniforms.outputVectors + ${vectors - 1}) / ${vectors}`};
+  let lanes = ${fire ? `(uniforms.outputVectors + 7) / 8 * ${8 / vectors}` : `(uniforms.outputVectors + ${vectors - 1}) / ${vectors}`};
   let vector = (id % lanes) * ${vectors};
   let pixel = id / lanes;
   let exists = pixel < uniforms.pixels && vector < uniforms.outputVectors;
   ${perVector((v) => `var common_${v} = vec4f(0.0);`)}
   ${perStep((t) => perVector((v) => `var sum${t}_${v} = vec4f(0.0);`))}
-  if (exists) {
+  ${pool === 1 ? '' : perStep((t) => perVector((v) => `var largest${t}_${v} = vec4f(0.0);`))}
+  if (exists) { ${pool === 1 ? '' : `for (var window = 0; window < ${pool * pool}; window++) {`}
     ${perVector((v) => `common_${v} = bias[vector + ${v}];`)}
-    let top = pixel / uniforms.outputWidth * uniforms.stride - uniforms.padding;
-    let left_ = pixel % uniforms.outputWidth * uniforms.stride - uniforms.padding;
+    let top = ${placeInWindow('pixel / uniforms.outputWidth', `window / ${pool}`, pool)} * uniforms.stride - uniforms.padding;
+    let left_ = ${placeInWindow('pixel % uniforms.outputWidth', `window % ${pool}`, pool)} * uniforms.stride - uniforms.padding;
     let stepWords = uniforms.inputHeight * uniforms.inputWidth * uniforms.inputSize;
     let lastY = min(uniforms.kernel, uniforms.inputHeight - top);
     let lastX = min(uniforms.kernel, uniforms.inputWidth - left_);
@@ -175,15 +196,21 @@ export function spikingProgram({ walk, vectors }: SpikingTile, steps: number, ep
         }
       }
     }
+    ${perStep((t) => perVector((v) => `sum${t}_${v} += common_${v};`))}
+    ${pool === 1 ? '' : `${perStep((t) => perVector((v) => `largest${t}_${v} = select(max(largest${t}_${v}, sum${t}_${v}), sum${t}_${v}, window == 0); sum${t}_${v} = vec4f(0.0);`))} }`}
   }
-  ${fires ? neuronBody(steps, vectors, epilogue === 'fire softly', bySubgroup) : perStep((t) => perVector((v) => `
+  ${pool === 1 ? '' : perStep((t) => perVector((v) => `sum${t}_${v} = largest${t}_${v};`))}
+  ${perVector((v) => `
   if (exists && vector + ${v} < uniforms.outputVectors) {
-    output[(${t} * uniforms.pixels + pixel) * uniforms.outputVectors + vector + ${v}] = (sum${t}_${v} + common_${v})${
-      epilogue === 'add' ? ` + addend[${t} * uniforms.addendStep + pixel * uniforms.outputVectors + vector + ${v}]` : ''
-    };
-  }`))}`,
+    ${perStep((t) => `
+    ${addend ? `sum${t}_${v} += addendAt(${t}, pixel, vector + ${v});` : ''}
+    ${storesSums(epilogue) ? `sums[(${t} * uniforms.pixels + pixel) * uniforms.outputVectors + vector + ${v}] = sum${t}_${v};` : ''}`)}
+  }`)}
+  ${fire ? neuronBody(steps, vectors, fire, bySubgroup) : ''}`,
   };
 }
+
+const placeInWindow = (place: string, inWindow: string, pool: number): string => (pool === 1 ? `${place}` : `(${place} * ${pool} + ${inWindow})`);
 
 /** Threads that a program needs. @param pixels as its uniform counts them */
 export function denseThreads({ pixels: tile, vectors }: DenseTile, pixels: number, outputVectors: number): number {
@@ -191,7 +218,7 @@ export function denseThreads({ pixels: tile, vectors }: DenseTile, pixels: numbe
 }
 
 export function spikingThreads({ vectors }: SpikingTile, epilogue: Epilogue, pixels: number, outputVectors: number): number {
-  const lanes = epilogue === 'store' || epilogue === 'add' ? Math.ceil(outputVectors / vectors) : (Math.ceil(outputVectors / 8) * 8) / vectors;
+  const lanes = epilogue.fire ? (Math.ceil(outputVectors / 8) * 8) / vectors : Math.ceil(outputVectors / vectors);
   return pixels * lanes;
 }
 
@@ -202,19 +229,19 @@ function neuronDeclarations(steps: number, bySubgroup: boolean): string {
   return `
 ${bySubgroup ? '' : `/** Bits of the threads of a workgroup, to be put together into words. */
 var<workgroup> bits : array<u32, ${steps * workgroupThreads}>;`}
-fn firedBits(fired : vec4<bool>) -> u32 {
-  return dot(select(vec4u(0u), vec4u(1u, 2u, 4u, 8u), fired), vec4u(1u));
+fn bitsOf(spikes : vec4<bool>) -> u32 {
+  return dot(select(vec4u(0u), vec4u(1u, 2u, 4u, 8u), spikes), vec4u(1u));
 }`;
 }
 
 /** The LIF neuron over all steps on the sums of a thread; then one thread of each word puts the bits of all of its threads together. */
-function neuronBody(steps: number, vectors: number, soft: boolean, bySubgroup: boolean): string {
+function neuronBody(steps: number, vectors: number, reset: ResetMode, bySubgroup: boolean): string {
   const threads = threadsOfWord(vectors);
   const distances = [1, 2, 4].filter((distance) => distance < threads);
   const gatherBySubgroup = repeated(
     steps,
     (t) => `${distances.map((distance) => `fired${t} |= subgroupShuffleXor(fired${t}, ${distance}u);`).join(' ')}
-  if (writes) { output[(${t} * uniforms.pixels + pixel) * words + (id % lanes) / ${threads}] = fired${t}; }`,
+  if (writes) { fired[(${t} * uniforms.pixels + pixel) * words + (id % lanes) / ${threads}] = fired${t}; }`,
   );
   const gatherByWorkgroup = `
   ${repeated(steps, (t) => `bits[${t * workgroupThreads}u + lane] = fired${t};`, ' ')}
@@ -223,7 +250,7 @@ function neuronBody(steps: number, vectors: number, soft: boolean, bySubgroup: b
     for (var step = 0; step < ${steps}; step++) {
       var word = 0u;
       for (var thread = 0u; thread < ${threads}u; thread++) { word |= bits[u32(step) * ${workgroupThreads}u + lane + thread]; }
-      output[(step * uniforms.pixels + pixel) * words + (id % lanes) / ${threads}] = word;
+      fired[(step * uniforms.pixels + pixel) * words + (id % lanes) / ${threads}] = word;
     }
   }`;
   return `
@@ -235,10 +262,10 @@ function neuronBody(steps: number, vectors: number, soft: boolean, bySubgroup: b
     let place = u32(channel % 32);
     var left = vec4f(0.0);
     ${repeated(steps, (t) => `{
-      let membrane = left + (sum${t}_${v} + common_${v});
+      let membrane = left + sum${t}_${v};
       let spike = membrane > vec4f(uniforms.threshold);
-      fired${t} |= (firedBits(spike) & existing) << place;
-      left = uniforms.decay * ${soft ? 'select(membrane, membrane - uniforms.threshold, spike)' : 'select(membrane, vec4f(0.0), spike)'};
+      fired${t} |= (bitsOf(spike) & existing) << place;
+      left = uniforms.decay * ${reset === 'soft' ? 'select(membrane, membrane - uniforms.threshold, spike)' : 'select(membrane, vec4f(0.0), spike)'};
     }`)}
   }`)}
   let words = lanes / ${threads};

@@ -57,14 +57,26 @@ export class Gpu {
   private reads = 0;
   private bytesInUse = 0;
   private uniformBuffer: GPUBuffer | undefined;
+  /** What is read is copied here. */
+  private staging: GPUBuffer | undefined;
   private watching = false;
+  /** Why nothing can be read any more. */
+  private failure: AppError | undefined;
+  /** Those who wait for a read. */
+  private readonly waiting = new Set<(failure: AppError) => void>();
 
-  /** @param clock hears how long each command took, where the device has timestamps */
+  /** @param lost resolves with the reason when the device is gone @param clock hears how long each command took, where the device has timestamps */
   constructor(
     private readonly device: GPUDevice,
+    lost: Promise<string>,
     private readonly chooser: KernelChoice,
     private readonly clock?: LayerClock,
-  ) {}
+  ) {
+    void lost.then((reason) => {
+      this.failure = new AppError('backend/lost', `The graphics device was lost: ${reason}.`, 'Open the engine again, or choose the CPU.');
+      for (const fail of this.waiting) fail(this.failure);
+    });
+  }
 
   memory(): { tensors: number; bytes: number } {
     return { tensors: this.inUse.size, bytes: this.bytesInUse };
@@ -72,16 +84,13 @@ export class Gpu {
 
   /** A buffer of at least so many bytes, with anything in it. */
   allocate(bytes: number): GPUBuffer {
-    const size = roundedSize(bytes);
-    const index = this.free.findIndex(({ buffer }) => buffer.size === size);
-    const [found] = index < 0 ? [] : this.free.splice(index, 1);
-    return this.taken(found?.buffer ?? this.create(size));
+    return this.take(bytes, () => true);
   }
 
   /** A buffer that holds the data when the commands recorded from now on run. */
   upload(data: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Float16Array<ArrayBuffer>): GPUBuffer {
-    // Writing happens at once: a buffer that was used before may still be needed by what is only recorded.
-    const buffer = this.commands.length === 0 ? this.allocate(data.byteLength) : this.taken(this.create(roundedSize(data.byteLength)));
+    // Writing happens at once: a buffer that was released since the last read may still be needed by what is only recorded.
+    const buffer = this.take(data.byteLength, (releasedAt) => this.commands.length === 0 || releasedAt < this.reads);
     this.device.queue.writeBuffer(buffer, 0, data);
     return buffer;
   }
@@ -98,9 +107,24 @@ export class Gpu {
 
   /**
    * Runs everything that was recorded, in one submission once all choices are made, and brings back the contents of buffers.
-   * @throws AppError `backend/out-of-memory`, `cancelled`
+   * @throws AppError `backend/out-of-memory`, `backend/lost`, `cancelled`
    */
-  async read(sources: readonly { buffer: GPUBuffer; bytes: number }[], task: Task): Promise<ArrayBuffer[]> {
+  read(sources: readonly { buffer: GPUBuffer; bytes: number }[], task: Task): Promise<ArrayBuffer[]> {
+    return new Promise((resolve, reject) => {
+      if (this.failure) {
+        this.commands = [];
+        reject(this.failure);
+        return;
+      }
+      // What a lost device leaves undone may fail in any way, or never end.
+      this.waiting.add(reject);
+      void this.perform(sources, task)
+        .then(resolve, reject)
+        .finally(() => this.waiting.delete(reject));
+    });
+  }
+
+  private async perform(sources: readonly { buffer: GPUBuffer; bytes: number }[], task: Task): Promise<ArrayBuffer[]> {
     const commands = this.commands;
     this.commands = [];
     this.reads++;
@@ -201,7 +225,7 @@ export class Gpu {
     }
     shared?.end();
     const total = sources.reduce((sum, { bytes }) => sum + bytes, 0);
-    const staging = this.device.createBuffer({ size: Math.max(total, 4), usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
+    const staging = this.takeStaging(total);
     let offset = 0;
     for (const { buffer, bytes } of sources) {
       encoder.copyBufferToBuffer(buffer, 0, staging, offset, bytes);
@@ -213,7 +237,8 @@ export class Gpu {
     const mapped = staging.getMappedRange();
     offset = 0;
     const results = sources.map(({ bytes }) => mapped.slice(offset, (offset += bytes)));
-    staging.destroy();
+    staging.unmap();
+    this.staging = staging;
     for (const [index, durationMs] of (await timestamps?.durations())?.entries() ?? []) {
       this.clock?.(dispatches[index]?.layer ?? '', durationMs);
     }
@@ -298,18 +323,33 @@ export class Gpu {
     };
   }
 
+  /** A released buffer of the size, one that fits, or else a new one. */
+  private take(bytes: number, fits: (releasedAt: number) => boolean): GPUBuffer {
+    const size = roundedSize(bytes);
+    const index = this.free.findIndex(({ buffer, releasedAt }) => buffer.size === size && fits(releasedAt));
+    const [found] = index < 0 ? [] : this.free.splice(index, 1);
+    const buffer = found?.buffer ?? this.create(size);
+    this.inUse.add(buffer);
+    this.bytesInUse += buffer.size;
+    return buffer;
+  }
+
+  /** The one of the last read, where it has the size. */
+  private takeStaging(bytes: number): GPUBuffer {
+    const size = roundedSize(bytes);
+    const { staging } = this;
+    this.staging = undefined;
+    if (staging?.size === size) return staging;
+    staging?.destroy();
+    return this.device.createBuffer({ size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
+  }
+
   private create(size: number): GPUBuffer {
     if (!this.watching) {
       this.watching = true;
       this.device.pushErrorScope('out-of-memory');
     }
     return this.device.createBuffer({ size, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST });
-  }
-
-  private taken(buffer: GPUBuffer): GPUBuffer {
-    this.inUse.add(buffer);
-    this.bytesInUse += buffer.size;
-    return buffer;
   }
 
   private async checkErrors(): Promise<void> {

@@ -1,4 +1,6 @@
+import type { ResetMode } from '../../base/neuron';
 import { read, real, repeated, whole, workgroupThreads, write, type Program } from './program';
+import { readingByChannelFunction, readingFunction, readingKey, readingStorage, readingUniforms, type Reading } from './reading';
 
 /**
  * Everything that is not a convolution. Values are vectors of 4 channels, `[steps, height, width, vectors]`; one thread a vector unless
@@ -45,17 +47,6 @@ export const meanProgram = elementwise(
   let result = sum / f32(step + 1);`,
 );
 
-export const upsampleProgram = elementwise(
-  'upsample',
-  ['source'],
-  whole('width', 'vectors'),
-  `
-  let pixel = id / uniforms.vectors;
-  let row = pixel / (uniforms.width * 2);
-  let x = pixel % (uniforms.width * 2);
-  let result = source[((row / 2) * uniforms.width + x / 2) * uniforms.vectors + id % uniforms.vectors];`,
-);
-
 /** What a step begins with where an earlier run goes on: the current with what was left added to the first. */
 export const addCarriedProgram = elementwise(
   'add carried',
@@ -79,30 +70,6 @@ export const carryOverProgram = (neuron: 'lif' | 'soft lif' | 'silu'): Program =
     { lif: 'select(v, vec4f(0.0), fired)', 'soft lif': 'select(v, v - uniforms.threshold, fired)', silu: 'v * (1.0 - v)' }[neuron]
   };`,
   );
-
-/** A whole part's pixels pooled into some channels of wider ones; one thread a vector of the part's output. */
-export const maxPoolProgram: Program = {
-  key: 'max pool',
-  storage: [read('source'), write('output')],
-  uniforms: whole('count', 'height', 'width', 'size', 'vectors', 'targetVectors', 'targetFirst'),
-  declarations: '',
-  body: `
-  if (id >= uniforms.count) { return; }
-  let wide = uniforms.width / uniforms.size;
-  let high = uniforms.height / uniforms.size;
-  let vector = id % uniforms.vectors;
-  let pixel = id / uniforms.vectors;
-  let step = pixel / (wide * high);
-  let y = (pixel / wide) % high * uniforms.size;
-  let x = pixel % wide * uniforms.size;
-  var largest = source[((step * uniforms.height + y) * uniforms.width + x) * uniforms.vectors + vector];
-  for (var dy = 0; dy < uniforms.size; dy++) {
-    for (var dx = 0; dx < uniforms.size; dx++) {
-      largest = max(largest, source[((step * uniforms.height + y + dy) * uniforms.width + x + dx) * uniforms.vectors + vector]);
-    }
-  }
-  output[pixel * uniforms.targetVectors + uniforms.targetFirst + vector] = largest;`,
-};
 
 /** Sums up to the end of all steps, `before` with the inputs of the steps; the first half of max pooling over time. */
 export const sumsProgram: Program = elementwise(
@@ -141,40 +108,38 @@ export const maxPoolOfSumsProgram: Program = {
   }`,
 };
 
-/** Some channels of wider pixels, one thread a value; fewer source steps than target steps are repeated. */
-export const copyChannelsProgram: Program = {
-  key: 'copy channels',
-  storage: [read('source', 'f32'), write('output', 'f32')],
-  uniforms: whole('count', 'channels', 'sourceStride', 'sourcePixels', 'targetStride', 'targetFirst'),
-  declarations: '',
+/** A signal in one piece, whatever its parts; `pixels` of one step. @param aligned all parts but the last have a multiple of 4 channels */
+export const gatherProgram = (readings: readonly Reading[], aligned: boolean): Program => ({
+  key: `gather, ${readingKey(readings)}${aligned ? '' : ', by channel'}`,
+  storage: [...readingStorage('source', readings), write('output')],
+  uniforms: [...whole('count', 'pixels', 'vectors'), ...readingUniforms('source', readings)],
+  declarations: readingFunction('source', readings) + (aligned ? '' : readingByChannelFunction('source', readings)),
   body: `
   if (id >= uniforms.count) { return; }
-  let pixel = id / uniforms.channels;
-  let channel = id % uniforms.channels;
-  output[pixel * uniforms.targetStride + uniforms.targetFirst + channel] = source[(pixel % uniforms.sourcePixels) * uniforms.sourceStride + channel];`,
-};
+  let pixel = id / uniforms.vectors;
+  output[id] = ${aligned ? 'sourceAt' : 'sourceByChannelAt'}(pixel / uniforms.pixels, pixel % uniforms.pixels, id % uniforms.vectors);`,
+});
 
 /** The LIF neuron over all steps, one thread for 32 channels of a pixel: their bits at each step. */
-export function fireProgram(steps: number, soft: boolean): Program {
+export function fireProgram(steps: number, reset: ResetMode, readings: readonly Reading[]): Program {
   return {
-    key: `fire, ${steps} steps, ${soft ? 'soft' : 'hard'}`,
-    storage: [read('source'), write('output', 'u32')],
-    uniforms: [...whole('count', 'words', 'vectors', 'channels', 'sourceStep'), ...real('decay', 'threshold')],
-    declarations: '',
+    key: `fire, ${steps} steps, ${reset}, ${readingKey(readings)}`,
+    storage: [...readingStorage('source', readings), write('output', 'u32')],
+    uniforms: [...whole('count', 'words', 'vectors', 'channels'), ...real('decay', 'threshold'), ...readingUniforms('source', readings)],
+    declarations: readingFunction('source', readings),
     body: `
   if (id >= uniforms.count) { return; }
   let pixel = id / uniforms.words;
   let firstVector = (id % uniforms.words) * 8;
   ${repeated(steps, (t) => `var word${t} = 0u;`, ' ')}
   for (var v = 0; v < min(8, uniforms.vectors - firstVector); v++) {
-    let at = pixel * uniforms.vectors + firstVector + v;
     let existing = (1u << u32(clamp(uniforms.channels - (firstVector + v) * 4, 0, 4))) - 1u;
     var left = vec4f(0.0);
     ${repeated(steps, (t) => `{
-      let membrane = left + source[${t} * uniforms.sourceStep + at];
+      let membrane = left + sourceAt(${t}, pixel, firstVector + v);
       let spike = membrane > vec4f(uniforms.threshold);
       word${t} |= (dot(select(vec4u(0u), vec4u(1u, 2u, 4u, 8u), spike), vec4u(1u)) & existing) << u32(v * 4);
-      left = uniforms.decay * ${soft ? 'select(membrane, membrane - uniforms.threshold, spike)' : 'select(membrane, vec4f(0.0), spike)'};
+      left = uniforms.decay * ${reset === 'soft' ? 'select(membrane, membrane - uniforms.threshold, spike)' : 'select(membrane, vec4f(0.0), spike)'};
     }`)}
   }
   ${repeated(steps, (t) => `output[${t} * uniforms.count + id] = word${t};`)}`,
@@ -262,26 +227,31 @@ export const spreadProgram: Program = {
   output[id] = vec4f(bits);`,
 };
 
-/** How many bits are set at each step: one workgroup a step. */
-export const countBitsProgram: Program = {
-  key: 'count bits',
-  storage: [read('source', 'u32'), write('output')],
-  uniforms: whole('stepWords', 'steps'),
+/** How many bits are set at each step, of so many layers: one workgroup for each layer and step. */
+export const countBitsProgram = (layers: number): Program => ({
+  key: `count bits of ${layers} layers`,
+  storage: [
+    ...Array.from({ length: layers }, (_, layer) => read(`source${layer}`, 'u32')),
+    ...Array.from({ length: layers }, (_, layer) => write(`output${layer}`)),
+  ],
+  uniforms: whole('steps', ...Array.from({ length: layers }, (_, layer) => `stepWords${layer}`)),
   declarations: `var<workgroup> partial : array<u32, ${workgroupThreads}>;`,
   body: `
-  let step = id / ${workgroupThreads};
+  let layer = id / ${workgroupThreads} / uniforms.steps;
+  let step = id / ${workgroupThreads} % uniforms.steps;
   var sum = 0u;
-  if (step < uniforms.steps) {
-    for (var word = i32(lane); word < uniforms.stepWords; word += ${workgroupThreads}) { sum += countOneBits(source[step * uniforms.stepWords + word]); }
-  }
+  ${repeated(layers, (layer) => `
+  if (layer == ${layer}) {
+    for (var word = i32(lane); word < uniforms.stepWords${layer}; word += ${workgroupThreads}) { sum += countOneBits(source${layer}[step * uniforms.stepWords${layer} + word]); }
+  }`)}
   partial[lane] = sum;
   workgroupBarrier();
-  if (lane == 0u && step < uniforms.steps) {
+  if (lane == 0u) {
     var total = 0u;
     for (var thread = 0u; thread < ${workgroupThreads}u; thread++) { total += partial[thread]; }
-    output[step] = vec4f(f32(total), 0.0, 0.0, 0.0);
+    ${repeated(layers, (layer) => `if (layer == ${layer}) { output${layer}[step] = vec4f(f32(total), 0.0, 0.0, 0.0); }`)}
   }`,
-};
+});
 
 /** The sum of all values of each step: one workgroup a step. */
 export const sumStepsProgram: Program = {

@@ -7,7 +7,7 @@ import { WebgpuOperations } from './operations';
 import { workgroupThreads } from './program';
 
 /** Changes with the kernels that there are to choose from. */
-const kernelGeneration = 2;
+const kernelGeneration = 3;
 /** So long a first visit may spend on measuring kernels. */
 const measuringBudgetMs = 3000;
 
@@ -44,12 +44,13 @@ export async function openWebgpu({ refuseSoftware, precision, choices = nowhere,
   const name = [info.vendor, info.architecture].filter(Boolean).join(' ') || 'unnamed adapter';
   const identity = [name, info.device, info.description, `kernels ${kernelGeneration}`, precision].filter(Boolean).join(', ');
   const chooser = 'choose' in choices ? choices : new KernelChooser(identity, choices, () => performance.now(), measuringBudgetMs);
-  const gpu = new Gpu(device, chooser, clock);
+  const lost = device.lost.then(({ message, reason }) => (message || reason).replace(/\.$/, ''));
+  const gpu = new Gpu(device, lost, chooser, clock);
   const subgroupThreads = device.features.has('subgroups') && (await subgroupsAreOrdered(gpu)) ? (info.subgroupMinSize ?? 1) : 1;
   return {
     label: `WebGPU (${software ? 'software: ' : ''}${name}${precision === 'single' ? '' : `, ${precision} precision`})`,
     operations: new WebgpuOperations(gpu, { precision, subgroupThreads }),
-    lost: device.lost.then((reason) => reason.message || reason.reason || 'no reason given'),
+    lost,
     memory: () => gpu.memory(),
   };
 }

@@ -15,6 +15,7 @@ import { convolvedShape, elementCount, neuronsOnClock } from '../operations';
 import {
   denseProgram,
   denseThreads,
+  epilogueKey,
   spikingProgram,
   spikingThreads,
   type DenseTile,
@@ -26,28 +27,37 @@ import {
 import type { Gpu, Variant } from './gpu';
 import * as programs from './layerPrograms';
 import { workgroupThreads, type Program } from './program';
+import type { Reading } from './reading';
 
 /**
- * Some channels of a signal, `[steps, height, width, vectors]` of 4 channels, shared by the signals that it is a part of; or a convolution
- * of spikes that nobody has needed yet, which can still take on what comes behind it.
+ * Values `[steps, height, width, vectors]` of 4 channels, shared by the signals that read them; or what nobody has needed yet: a
+ * convolution of spikes, which can still take on what comes behind it, or how often a layer fires at each step.
  */
 interface Part {
-  channels: number;
-  /** 1 where it is the same at every step. */
-  steps: number;
+  /** One step where it is the same at every step. */
+  shape: FeatureShape;
   owners: number;
-  content: { kind: 'stored'; buffer: GPUBuffer } | PendingConvolution;
+  content: { kind: 'stored'; buffer: GPUBuffer } | PendingConvolution | { kind: 'count'; bits: Bits };
 }
 
 interface PendingConvolution {
   kind: 'pending';
   bits: Bits;
   convolution: LoadedConvolution;
+  addend: GpuSignal | undefined;
 }
 
-/** Parts lie behind each other along channels, so that a concatenation copies nothing; all but the last have a multiple of 4. */
+/** A part as a signal reads it. */
+interface View extends Reading {
+  part: Part;
+}
+
+/**
+ * Its parts lie behind each other along channels, and are pooled or upsampled while they are read, so that none of this copies anything.
+ * All but the last have a multiple of 4 channels.
+ */
 interface GpuSignal extends Signal {
-  parts: Part[];
+  views: View[];
 }
 
 /** Spikes, 32 channels to a word: `u32[steps, height, width, words]`. */
@@ -86,13 +96,17 @@ const spikingTiles: readonly SpikingTile[] = [
   { walk: 'each', vectors: 4 },
   { walk: 'each', vectors: 1 },
 ];
+/** A program reads at most so many parts of a signal: every device has room for 8 buffers, of which a convolution needs up to 5 others. */
+const maximumViews = 3;
+/** Layers that are counted at once, 2 buffers each. */
+const layersAtOnce = 4;
 /** Sums that a thread can hold at most: vectors at all steps. */
 const maximumSums = 16;
 
 /**
  * The operations on WebGPU with our own kernels (src/decisions/0015-webgpu.md). Nothing runs until somebody reads: then all commands are
- * submitted at once. A convolution of spikes is put off until its result is needed, so that an addition or the neuron behind it happens
- * before its sums leave their registers.
+ * submitted at once. A convolution of spikes is put off until its result is needed, so that an addition and the neuron behind it happen
+ * before its sums leave their registers; what is pooled, upsampled or concatenated is read where it lies.
  */
 export class WebgpuOperations implements Operations {
   readonly backend = 'webgpu';
@@ -126,52 +140,37 @@ export class WebgpuOperations implements Operations {
   }
 
   denseConvolution(input: Signal, convolution: Convolution): Signal {
-    const { loaded } = convolution as GpuConvolution;
-    const shape = convolvedShape(input.shape, loaded.geometry);
-    const outputVectors = vectorsOf(shape.channels);
-    const pixels = shape.steps * shape.height * shape.width;
-    const source = this.joined(input);
-    const target = this.allocate(shape);
-    const [first, ...others] = denseTiles.map((tile): Variant => ({
-      name: `${tile.pixels} x ${tile.vectors}`,
-      program: denseProgram(tile, this.execution.precision),
-      threads: denseThreads(tile, pixels, outputVectors),
-    }));
-    if (!first) throw new RangeError('There is no kernel for dense convolutions.');
-    this.gpu.record({
-      layer: loaded.name,
-      variants: [first, ...others],
-      shape: shapeKey('dense', input.shape, loaded.geometry),
-      buffers: [source, loaded.weights, loaded.bias, target],
-      uniforms: geometryUniforms(input.shape, shape, loaded.geometry, pixels, vectorsOf(loaded.geometry.inputChannels)),
-    });
-    return stored(shape, target);
+    return this.dense(this.joined(input), input.shape, convolution);
   }
 
   spikingConvolution(input: Spikes, convolution: Convolution): Signal {
     const { content } = input as GpuSpikes;
-    if (content.kind === 'values') return this.denseConvolution(signal(input.shape, [content.part]), convolution);
+    if (content.kind === 'values') return this.dense(this.materialised(content.part), input.shape, convolution);
     const { loaded } = convolution as GpuConvolution;
     content.bits.owners++;
     loaded.owners++;
     const shape = convolvedShape(input.shape, loaded.geometry);
-    const { channels, steps } = shape;
-    return signal(shape, [{ channels, steps, owners: 1, content: { kind: 'pending', bits: content.bits, convolution: loaded } }]);
+    return onePart(shape, { kind: 'pending', bits: content.bits, convolution: loaded, addend: undefined });
   }
 
   leakyIntegrateAndFire(input: Signal, steps: number, parameters: NeuronParameters, record: boolean) {
     const shape = { ...input.shape, steps };
     const buffer = this.gpu.allocate(wordCount(shape) * 4);
-    const { decay, threshold, reset } = parameters;
-    const pending = record ? undefined : pendingOf(input, steps);
-    if (pending) this.convolve(pending, reset === 'soft' ? 'fire softly' : 'fire', buffer, [], [shape.channels, decay, threshold]);
-    else {
+    const part = record ? undefined : onlyPart(input, steps);
+    if (part?.content.kind === 'pending') {
+      const { content } = part;
+      // A sum of several is read by others, too.
+      const sums = content.addend ? this.allocate(shape) : undefined;
+      this.convolve(content, sums, { fired: buffer, parameters });
+      if (sums) this.settle(part, content, sums);
+    } else {
+      if (record) this.joined(input);
+      const { decay, threshold, reset = 'hard' } = parameters;
       const count = wordCount(shape) / steps;
-      const vectors = vectorsOf(shape.channels);
-      const source = this.joined(input);
+      const { readings, buffers, uniforms } = this.reading(input);
       this.run(
-        neuronsOnClock, programs.fireProgram(steps, reset === 'soft'), count, [source, buffer],
-        [count, wordsOf(shape.channels), vectors, shape.channels, this.sourceStep(input), decay, threshold],
+        neuronsOnClock, programs.fireProgram(steps, reset, readings), count, [...buffers, buffer],
+        [count, wordsOf(shape.channels), vectorsOf(shape.channels), shape.channels, decay, threshold, ...uniforms],
       );
     }
     const spikes: GpuSpikes = { kind: 'spikes', shape, content: { kind: 'bits', bits: { buffer, shape, owners: 1 } } };
@@ -192,8 +191,7 @@ export class WebgpuOperations implements Operations {
 
   addCarried(input: Signal, steps: number, carried: Signal): Signal {
     const shape = { ...input.shape, steps };
-    const stepVectors = vectorCount(carried.shape);
-    return this.elementwise(programs.addCarriedProgram, [this.joined(input), this.joined(carried)], shape, [stepVectors, this.sourceStep(input)]);
+    return this.elementwise(programs.addCarriedProgram, [this.joined(input), this.joined(carried)], shape, [vectorCount(carried.shape), stepVectors(input.shape)]);
   }
 
   integrateAndFire(input: Signal, steps: number, { thresholds, maximumSpikes }: IntegrateAndFireParameters, before: Signal) {
@@ -208,7 +206,7 @@ export class WebgpuOperations implements Operations {
     const after = this.allocate(before.shape);
     this.run(
       neuronsOnClock, programs.integrateAndFireProgram, count, [this.joined(input), limitsBuffer, this.joined(before), target, after],
-      [count, steps, this.sourceStep(input), vectors, maximumSpikes],
+      [count, steps, stepVectors(input.shape), vectors, maximumSpikes],
     );
     this.gpu.release(limitsBuffer);
     return { spikes: spikeValues(shape, target), after: stored(before.shape, after) };
@@ -219,42 +217,21 @@ export class WebgpuOperations implements Operations {
   }
 
   silence<V extends Signal | Spikes>(value: V, audible: Audible): V {
-    const silenced: Signal | Spikes = value.kind === 'spikes' ? this.silenceSpikes(value as GpuSpikes, audible) : this.silenceSignal(value, audible);
+    const silenced: Signal | Spikes = value.kind === 'spikes' ? this.silenceSpikes(value as GpuSpikes, audible) : stored(value.shape, this.silenced(this.joined(value), value.shape, audible));
     return silenced as V;
   }
 
   maxPool(input: Signal, size: number): Signal {
-    const { height, width, steps } = input.shape;
-    const shape = { ...input.shape, height: Math.floor(height / size), width: Math.floor(width / size) };
-    const target = this.allocate(shape);
-    const targetVectors = vectorsOf(shape.channels);
-    let targetFirst = 0;
-    for (const part of (input as GpuSignal).parts) {
-      const pooled = { ...shape, steps: part.steps, channels: part.channels };
-      const whole = part.steps === steps;
-      // What has one step is pooled once, and repeated while it is copied.
-      const to = whole ? target : this.allocate(pooled);
-      const vectors = vectorsOf(part.channels);
-      const count = vectorCount(pooled);
-      this.run(
-        'max pool', programs.maxPoolProgram, count, [this.materialised(part, input.shape), to],
-        [count, height, width, size, vectors, whole ? targetVectors : vectors, whole ? targetFirst : 0],
-      );
-      if (!whole) {
-        this.copyChannels(to, pooled, target, shape, targetFirst * 4);
-        this.gpu.release(to);
-      }
-      targetFirst += vectors;
-    }
-    return stored(shape, target);
+    const views = this.viewsOf(input, ({ repeat }) => repeat === 1);
+    return shared(pooledShape(input.shape, size), views.map((view) => ({ ...view, pool: view.pool * size })));
   }
 
   maxPoolOfSums(input: Signal, size: number, steps: number, before: Signal) {
     const { height, width, channels } = before.shape;
-    const shape = { ...before.shape, steps, height: Math.floor(height / size), width: Math.floor(width / size) };
+    const shape = { ...pooledShape(before.shape, size), steps };
     const source = this.joined(input);
     const sums = this.joined(before);
-    const sourceStep = this.sourceStep(input);
+    const sourceStep = stepVectors(input.shape);
     const after = this.elementwise(programs.sumsProgram, [source, sums], before.shape, [sourceStep, steps]);
     const target = this.allocate(shape);
     const count = vectorCount(shape) / steps;
@@ -263,37 +240,33 @@ export class WebgpuOperations implements Operations {
   }
 
   upsample(input: Signal): Signal {
-    const { height, width, channels } = input.shape;
-    const shape = { ...input.shape, height: height * 2, width: width * 2 };
-    return this.elementwise(programs.upsampleProgram, [this.joined(input)], shape, [width, vectorsOf(channels)]);
+    const { height, width } = input.shape;
+    const views = this.viewsOf(input, ({ pool }) => pool === 1);
+    return shared({ ...input.shape, height: height * 2, width: width * 2 }, views.map((view) => ({ ...view, repeat: view.repeat * 2 })));
   }
 
   concatenate(inputs: readonly Signal[]): Signal {
-    const [first] = inputs;
+    const [first, ...others] = inputs;
     if (!first) throw new RangeError('Nothing to concatenate.');
-    const parts = (inputs as readonly GpuSignal[]).flatMap((input) => input.parts);
-    for (const part of parts) part.owners++;
-    const result = signal(
-      {
-        ...first.shape,
-        steps: Math.max(...inputs.map((input) => input.shape.steps)),
-        channels: inputs.reduce((sum, input) => sum + input.shape.channels, 0),
-      },
-      parts,
-    );
-    if (parts.slice(0, -1).some(({ channels }) => channels % 4 !== 0)) this.joined(result);
+    let result = shared(first.shape, (first as GpuSignal).views);
+    for (const input of others) {
+      const channels = result.shape.channels + input.shape.channels;
+      const longer = shared({ ...first.shape, steps: Math.max(result.shape.steps, input.shape.steps), channels }, [...result.views, ...(input as GpuSignal).views]);
+      this.release(result);
+      result = longer;
+      if (result.views.length > maximumViews || !isAligned(result.views)) this.joined(result);
+    }
     return result;
   }
 
   add(a: Signal, b: Signal): Signal {
     const shape = { ...a.shape, steps: Math.max(a.shape.steps, b.shape.steps) };
-    const pending = pendingOf(a, shape.steps) ?? pendingOf(b, shape.steps);
-    if (pending) {
-      const other = pendingOf(a, shape.steps) ? b : a;
-      const addend = this.joined(other);
-      const target = this.allocate(shape);
-      this.convolve(pending, 'add', target, [addend], [this.sourceStep(other)]);
-      return stored(shape, target);
+    for (const [summed, other] of [[a, b], [b, a]] as const) {
+      const content = onlyPart(summed, shape.steps)?.content;
+      if (content?.kind !== 'pending' || content.addend) continue;
+      content.bits.owners++;
+      content.convolution.owners++;
+      return onePart(shape, { ...content, addend: shared(other.shape, (other as GpuSignal).views) });
     }
     return this.elementwise(programs.addProgram, [this.joined(a), this.joined(b)], shape, [vectorCount(a.shape), vectorCount(b.shape)]);
   }
@@ -309,23 +282,23 @@ export class WebgpuOperations implements Operations {
   countSpikes(input: Spikes): Signal {
     const { content, shape } = input as GpuSpikes;
     const counts = { steps: shape.steps, height: 1, width: 1, channels: 1 };
-    const target = this.allocate(counts);
-    const threads = shape.steps * workgroupThreads;
     if (content.kind === 'bits') {
-      this.run(neuronsOnClock, programs.countBitsProgram, threads, [content.bits.buffer, target], [wordCount(shape) / shape.steps, shape.steps]);
-    } else {
-      const source = this.materialised(content.part, shape);
-      this.run(neuronsOnClock, programs.sumStepsProgram, threads, [source, target], [vectorCount(shape) / shape.steps, shape.steps]);
+      content.bits.owners++;
+      return onePart(counts, { kind: 'count', bits: content.bits });
     }
+    const target = this.allocate(counts);
+    const source = this.materialised(content.part);
+    this.run(neuronsOnClock, programs.sumStepsProgram, shape.steps * workgroupThreads, [source, target], [vectorCount(shape) / shape.steps, shape.steps]);
     return stored(counts, target);
   }
 
   async read(values: readonly (Signal | Spikes)[], task: Task = quietTask): Promise<Float32Array[]> {
+    this.count(values.flatMap((value) => (value.kind === 'signal' ? (value as GpuSignal).views.map(({ part }) => part) : [])));
     const sources = values.map((value) => {
       if (value.kind === 'signal') return { buffer: this.joined(value), bytes: vectorCount(value.shape) * 16 };
       const { content, shape } = value as GpuSpikes;
       if (content.kind === 'bits') return { buffer: content.bits.buffer, bytes: wordCount(shape) * 4 };
-      return { buffer: this.materialised(content.part, shape), bytes: vectorCount(shape) * 16 };
+      return { buffer: this.materialised(content.part), bytes: vectorCount(shape) * 16 };
     });
     const contents = await this.gpu.read(sources, task);
     return values.map((value, index) => {
@@ -337,7 +310,7 @@ export class WebgpuOperations implements Operations {
 
   release(value: Signal | Spikes | Convolution): void {
     if (value.kind === 'convolution') this.disownConvolution((value as GpuConvolution).loaded);
-    else if (value.kind === 'signal') for (const part of (value as GpuSignal).parts) this.disownPart(part);
+    else if (value.kind === 'signal') for (const { part } of (value as GpuSignal).views) this.disownPart(part);
     else {
       const { content } = value as GpuSpikes;
       if (content.kind === 'bits') this.disownBits(content.bits);
@@ -345,14 +318,31 @@ export class WebgpuOperations implements Operations {
     }
   }
 
+  private dense(source: GPUBuffer, from: FeatureShape, convolution: Convolution): Signal {
+    const { loaded } = convolution as GpuConvolution;
+    const shape = convolvedShape(from, loaded.geometry);
+    const outputVectors = vectorsOf(shape.channels);
+    const pixels = shape.steps * shape.height * shape.width;
+    const target = this.allocate(shape);
+    const [first, ...others] = denseTiles.map((tile): Variant => ({
+      name: `${tile.pixels} x ${tile.vectors}`,
+      program: denseProgram(tile, this.execution.precision),
+      threads: denseThreads(tile, pixels, outputVectors),
+    }));
+    if (!first) throw new RangeError('There is no kernel for dense convolutions.');
+    this.gpu.record({
+      layer: loaded.name,
+      variants: [first, ...others],
+      shape: shapeKey('dense', from, loaded.geometry),
+      buffers: [source, loaded.weights, loaded.bias, target],
+      uniforms: geometryUniforms(from, shape, loaded.geometry, pixels, vectorsOf(loaded.geometry.inputChannels)),
+    });
+    return stored(shape, target);
+  }
+
   private silenceSpikes({ content, shape }: GpuSpikes, audible: Audible): GpuSpikes {
     const one = { ...shape, steps: 1 };
-    if (content.kind === 'values') {
-      const silenced = this.silenceSignal(signal(shape, [content.part]), audible) as GpuSignal;
-      const [part] = silenced.parts;
-      if (!part) throw new RangeError('A signal without parts.');
-      return { kind: 'spikes', shape, content: { kind: 'values', part } };
-    }
+    if (content.kind === 'values') return spikeValues(shape, this.silenced(this.materialised(content.part), shape, audible));
     const words = wordsOf(shape.channels);
     const mask = new Uint32Array(wordCount(one));
     audible.forEach((bit, index) => {
@@ -368,11 +358,14 @@ export class WebgpuOperations implements Operations {
     return { kind: 'spikes', shape, content: { kind: 'bits', bits: { buffer, shape, owners: 1 } } };
   }
 
-  private silenceSignal(value: Signal, audible: Audible): Signal {
-    const mask = this.gpu.upload(padded(Float32Array.from(audible), value.shape.channels));
-    const result = this.elementwise(programs.silenceProgram, [this.joined(value), mask], value.shape, [vectorCount({ ...value.shape, steps: 1 })]);
+  /** A copy of values, with what is not audible as 0. */
+  private silenced(source: GPUBuffer, shape: FeatureShape, audible: Audible): GPUBuffer {
+    const mask = this.gpu.upload(padded(Float32Array.from(audible), shape.channels));
+    const target = this.allocate(shape);
+    const count = vectorCount(shape);
+    this.run(programs.silenceProgram.key, programs.silenceProgram, count, [source, mask, target], [count, count / shape.steps]);
     this.gpu.release(mask);
-    return result;
+    return target;
   }
 
   private membranes(input: Signal, shape: FeatureShape, { decay, threshold, reset }: NeuronParameters): Signal {
@@ -384,12 +377,12 @@ export class WebgpuOperations implements Operations {
     const count = vectorCount(shape) / shape.steps;
     const source = this.joined(input);
     const target = this.allocate(shape);
-    this.run(neuronsOnClock, program, count, [source, target], [count, shape.steps, this.sourceStep(input), ...more]);
+    this.run(neuronsOnClock, program, count, [source, target], [count, shape.steps, stepVectors(input.shape), ...more]);
     return stored(shape, target);
   }
 
   private mean(input: Signal, shape: FeatureShape, last: number): Signal {
-    return this.elementwise(programs.meanProgram, [this.joined(input)], shape, [vectorCount({ ...shape, steps: 1 }), this.sourceStep(input), last]);
+    return this.elementwise(programs.meanProgram, [this.joined(input)], shape, [vectorCount({ ...shape, steps: 1 }), stepVectors(input.shape), last]);
   }
 
   private elementwise(program: Program, sources: readonly GPUBuffer[], shape: FeatureShape, more: readonly number[]): Signal {
@@ -403,18 +396,20 @@ export class WebgpuOperations implements Operations {
     this.gpu.record({ layer, variants: [{ name: '', program, threads }], shape: '', buffers, uniforms });
   }
 
+  /** @param sums where they are stored, if they are @param neuron where it fires, if it does @param pool sides of the windows whose largest sums are kept */
   private convolve(
-    { bits, convolution }: PendingConvolution,
-    epilogue: Epilogue,
-    target: GPUBuffer,
-    addends: readonly GPUBuffer[],
-    more: readonly number[],
+    { bits, convolution, addend }: PendingConvolution,
+    sums: GPUBuffer | undefined,
+    neuron?: { fired: GPUBuffer; parameters: NeuronParameters },
+    pool = 1,
   ): void {
     const { geometry, name, weights, bias } = convolution;
-    const shape = convolvedShape(bits.shape, geometry);
+    const shape = pooledShape(convolvedShape(bits.shape, geometry), pool);
     const outputVectors = vectorsOf(shape.channels);
     const pixels = shape.height * shape.width;
-    const tiles = spikingTiles.filter(({ vectors }) => vectors === 1 || (vectors <= outputVectors && vectors * shape.steps <= maximumSums));
+    const added = addend && this.reading(addend);
+    const epilogue: Epilogue = { pool, addend: added?.readings, fire: neuron && (neuron.parameters.reset ?? 'hard') };
+    const tiles = spikingTiles.filter(({ vectors }) => vectors === 1 || (vectors <= outputVectors && vectors * shape.steps * (pool > 1 ? 2 : 1) <= maximumSums));
     const [first, ...others] = tiles.map((tile): Variant => ({
       name: `${tile.walk} ${tile.vectors}`,
       program: spikingProgram(tile, shape.steps, epilogue, this.execution),
@@ -424,52 +419,94 @@ export class WebgpuOperations implements Operations {
     this.gpu.record({
       layer: name,
       variants: [first, ...others],
-      shape: shapeKey(epilogue, bits.shape, geometry),
-      buffers: [bits.buffer, weights, bias, ...addends, target],
-      uniforms: [...geometryUniforms(bits.shape, shape, geometry, pixels, wordsOf(geometry.inputChannels)), ...more],
+      shape: shapeKey(epilogueKey(epilogue), bits.shape, geometry),
+      buffers: [bits.buffer, weights, bias, ...(added?.buffers ?? []), ...(sums ? [sums] : []), ...(neuron ? [neuron.fired] : [])],
+      uniforms: [
+        ...geometryUniforms(bits.shape, shape, geometry, pixels, wordsOf(geometry.inputChannels)),
+        ...(added?.uniforms ?? []),
+        ...(neuron ? [shape.channels, neuron.parameters.decay, neuron.parameters.threshold] : []),
+      ],
     });
   }
 
-  private copyChannels(source: GPUBuffer, from: FeatureShape, target: GPUBuffer, to: FeatureShape, targetFirst: number): void {
-    const count = to.steps * to.height * to.width * from.channels;
-    this.run('copy channels', programs.copyChannelsProgram, count, [source, target], [
-      count, from.channels, vectorsOf(from.channels) * 4, from.steps * from.height * from.width, vectorsOf(to.channels) * 4, targetFirst,
-    ]);
+  /** How a program reads the signal where it lies. */
+  private reading(input: Signal): { readings: readonly Reading[]; buffers: GPUBuffer[]; uniforms: number[] } {
+    const { views, shape } = input as GpuSignal;
+    for (const view of views) this.convolvePooled(view);
+    return {
+      readings: views,
+      buffers: views.map(({ part }) => this.materialised(part)),
+      uniforms: [shape.width, ...views.flatMap(({ part }) => [part.shape.width, part.shape.channels, stepVectors(part.shape)])],
+    };
   }
 
-  /** Where the signal lies as one part; it stays like this. */
+  /** Where the signal lies in one piece, as it is; it stays like this. */
   private joined(input: Signal): GPUBuffer {
     const source = input as GpuSignal;
-    const { shape } = input;
-    const [only] = source.parts;
-    if (only && source.parts.length === 1) return this.materialised(only, shape);
+    const { shape, views } = source;
+    const [only] = views;
+    if (only && views.length === 1 && isPlain(only)) return this.materialised(only.part);
+    const { readings, buffers, uniforms } = this.reading(input);
     const target = this.allocate(shape);
-    let first = 0;
-    for (const part of source.parts) {
-      const { channels, steps } = part;
-      this.copyChannels(this.materialised(part, shape), { ...shape, channels, steps }, target, shape, first);
-      first += channels;
-    }
-    for (const part of source.parts) this.disownPart(part);
-    source.parts = [{ channels: shape.channels, steps: shape.steps, owners: 1, content: { kind: 'stored', buffer: target } }];
+    const count = vectorCount(shape);
+    this.run('gather', programs.gatherProgram(readings, isAligned(views)), count, [...buffers, target], [
+      count, shape.height * shape.width, vectorsOf(shape.channels), ...uniforms,
+    ]);
+    for (const { part } of views) this.disownPart(part);
+    source.views = [plainView(shape, { kind: 'stored', buffer: target })];
     return target;
   }
 
-  /** Where the part lies; a convolution that was put off is done now. */
-  private materialised(part: Part, { height, width }: FeatureShape): GPUBuffer {
-    const { content } = part;
-    if (content.kind === 'stored') return content.buffer;
-    const { channels, steps } = part;
-    const buffer = this.allocate({ steps, height, width, channels });
-    this.convolve(content, 'store', buffer, [], []);
-    part.content = { kind: 'stored', buffer };
-    this.disownPending(content);
-    return buffer;
+  /** Those of the signal, in one piece if they are not all of a kind. */
+  private viewsOf(input: Signal, fits: (view: View) => boolean): readonly View[] {
+    const source = input as GpuSignal;
+    if (!source.views.every(fits)) this.joined(source);
+    return source.views;
   }
 
-  /** Vectors from one step to the next, 0 where they are the same. Of a signal that is one part. */
-  private sourceStep({ shape }: Signal): number {
-    return shape.steps === 1 ? 0 : vectorCount(shape) / shape.steps;
+  /** Where nobody else needs a convolution's sums, those that pooling drops are not written. */
+  private convolvePooled(view: View): void {
+    const { part, pool } = view;
+    if (pool === 1 || part.owners > 1 || part.content.kind !== 'pending' || part.content.addend) return;
+    const shape = pooledShape(part.shape, pool);
+    const sums = this.allocate(shape);
+    this.convolve(part.content, sums, undefined, pool);
+    Object.assign(view, plainView(shape, { kind: 'stored', buffer: sums }));
+    this.disownContent(part.content);
+  }
+
+  /** Where the part lies; what was put off is done now. */
+  private materialised(part: Part): GPUBuffer {
+    const { content, shape } = part;
+    if (content.kind === 'stored') return content.buffer;
+    if (content.kind === 'count') this.count([part]);
+    else {
+      const sums = this.allocate(shape);
+      this.convolve(content, sums);
+      this.settle(part, content, sums);
+    }
+    return this.materialised(part);
+  }
+
+  private settle(part: Part, content: Exclude<Part['content'], { kind: 'stored' }>, buffer: GPUBuffer): void {
+    part.content = { kind: 'stored', buffer };
+    this.disownContent(content);
+  }
+
+  /** Those of the parts that are counts, several at once. */
+  private count(parts: readonly Part[]): void {
+    const counts = [...new Set(parts)].flatMap((part) => (part.content.kind === 'count' ? [{ part, content: part.content, target: this.allocate(part.shape) }] : []));
+    for (let first = 0; first < counts.length; first += layersAtOnce) {
+      const some = counts.slice(first, first + layersAtOnce);
+      // Every buffer has room for the steps of the longest.
+      const steps = Math.max(...some.map(({ part }) => part.shape.steps));
+      this.run(
+        neuronsOnClock, programs.countBitsProgram(some.length), some.length * steps * workgroupThreads,
+        [...some.map(({ content }) => content.bits.buffer), ...some.map(({ target }) => target)],
+        [steps, ...some.map(({ content }) => wordCount(content.bits.shape) / content.bits.shape.steps)],
+      );
+    }
+    for (const { part, content, target } of counts) this.settle(part, content, target);
   }
 
   private allocate(shape: FeatureShape): GPUBuffer {
@@ -480,12 +517,15 @@ export class WebgpuOperations implements Operations {
     part.owners--;
     if (part.owners > 0) return;
     if (part.content.kind === 'stored') this.gpu.release(part.content.buffer);
-    else this.disownPending(part.content);
+    else this.disownContent(part.content);
   }
 
-  private disownPending({ bits, convolution }: PendingConvolution): void {
-    this.disownBits(bits);
-    this.disownConvolution(convolution);
+  /** What was put off is done, or nobody wants it any more. */
+  private disownContent(content: Exclude<Part['content'], { kind: 'stored' }>): void {
+    this.disownBits(content.bits);
+    if (content.kind === 'count') return;
+    this.disownConvolution(content.convolution);
+    if (content.addend) this.release(content.addend);
   }
 
   private disownBits(bits: Bits): void {
@@ -501,30 +541,40 @@ export class WebgpuOperations implements Operations {
   }
 }
 
-function signal(shape: FeatureShape, parts: Part[]): Signal {
-  const value: GpuSignal = { kind: 'signal', shape, parts };
-  return value;
+function plainView(shape: FeatureShape, content: Part['content']): View {
+  return { part: { shape, owners: 1, content }, pool: 1, repeat: 1 };
 }
 
-function storedPart({ channels, steps }: FeatureShape, buffer: GPUBuffer): Part {
-  return { channels, steps, owners: 1, content: { kind: 'stored', buffer } };
+function onePart(shape: FeatureShape, content: Part['content']): GpuSignal {
+  return { kind: 'signal', shape, views: [plainView(shape, content)] };
 }
 
 function stored(shape: FeatureShape, buffer: GPUBuffer): Signal {
-  return signal(shape, [storedPart(shape, buffer)]);
+  return onePart(shape, { kind: 'stored', buffer });
 }
 
-function spikeValues(shape: FeatureShape, buffer: GPUBuffer): Spikes {
-  const value: GpuSpikes = { kind: 'spikes', shape, content: { kind: 'values', part: storedPart(shape, buffer) } };
-  return value;
+/** Another signal of parts that have owners already. */
+function shared(shape: FeatureShape, views: readonly View[]): GpuSignal {
+  for (const { part } of views) part.owners++;
+  return { kind: 'signal', shape, views: [...views] };
 }
 
-/** The convolution that the whole signal waits for, if it has as many steps as wanted. */
-function pendingOf(value: Signal, steps: number): PendingConvolution | undefined {
-  const { parts, shape } = value as GpuSignal;
-  const [part] = parts;
-  if (parts.length !== 1 || part?.content.kind !== 'pending' || shape.steps !== steps) return undefined;
-  return part.content;
+function spikeValues(shape: FeatureShape, buffer: GPUBuffer): GpuSpikes {
+  return { kind: 'spikes', shape, content: { kind: 'values', part: { shape, owners: 1, content: { kind: 'stored', buffer } } } };
+}
+
+const isPlain = ({ pool, repeat }: View): boolean => pool === 1 && repeat === 1;
+const isAligned = (views: readonly View[]): boolean => views.slice(0, -1).every(({ part }) => part.shape.channels % 4 === 0);
+
+/** The part that the signal is, if it is one with as many steps as wanted. */
+function onlyPart(value: Signal, steps: number): Part | undefined {
+  const { views, shape } = value as GpuSignal;
+  const [view] = views;
+  return view && views.length === 1 && isPlain(view) && shape.steps === steps ? view.part : undefined;
+}
+
+function pooledShape(shape: FeatureShape, size: number): FeatureShape {
+  return { ...shape, height: Math.floor(shape.height / size), width: Math.floor(shape.width / size) };
 }
 
 function vectorsOf(channels: number): number {
@@ -537,6 +587,11 @@ function wordsOf(channels: number): number {
 
 function vectorCount({ steps, height, width, channels }: FeatureShape): number {
   return steps * height * width * vectorsOf(channels);
+}
+
+/** Vectors from one step to the next, 0 where they are the same. */
+function stepVectors(shape: FeatureShape): number {
+  return shape.steps === 1 ? 0 : vectorCount(shape) / shape.steps;
 }
 
 function wordCount({ steps, height, width, channels }: FeatureShape): number {
