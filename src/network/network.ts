@@ -268,11 +268,9 @@ class Execution {
       throwIfCancelled(task.signal);
       if (performance.now() - lastYield <= yieldIntervalMs) return undefined;
       task.report({ label: 'Running the network', done: node, total: this.graph.nodes.length, unit: 'layers' });
-      return new Promise((resolve) => {
-        setTimeout(() => {
-          lastYield = performance.now();
-          resolve();
-        }, 0);
+      return new Promise((resolve) => setTimeout(resolve, 0)).then(() => {
+        lastYield = performance.now();
+        throwIfCancelled(task.signal);
       });
     };
   }
