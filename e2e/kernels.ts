@@ -1,13 +1,14 @@
 import { readKernels } from '../src/cli/kernels';
+import { nodeThreads } from '../src/cli/threads';
 import type { BackendName } from '../src/base/backendName';
 import type { BackendOptions } from '../src/tensor/backend';
 import { EventTraining } from '../src/tensor/event/training';
 import { startTrainingKernels } from '../src/tensor/event/trainingKernels';
 import type { TrainingPrograms } from '../src/tensor/trainingBackend';
 
-/** What opens any backend that Node has. */
-export function nodeBackend(preference: 'auto' | BackendName): BackendOptions {
-  return { preference, wasmPaths: undefined, eventKernels: () => readKernels(), avoid: [] };
+/** What opens any backend that Node has; the CPU engine on several threads if so wanted. */
+export function nodeBackend(preference: 'auto' | BackendName, threads = 1): BackendOptions {
+  return { preference, wasmPaths: undefined, eventKernels: () => readKernels(), ...(threads > 1 && { eventThreads: nodeThreads(threads) }), avoid: [] };
 }
 
 export const nodeTrainingKernels = (): Promise<BufferSource> => readKernels('training');

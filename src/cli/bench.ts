@@ -14,6 +14,7 @@ import { networkContestant, onnxContestant, type BenchCase, type OnnxRuntime } f
 import { measureCosts, measureMemory } from '../engine/bench/costs';
 import { benchPicture, squareInput } from '../engine/bench/picture';
 import { race, type Contestant } from '../engine/bench/race';
+import { measureRepeats, type RepeatCost } from '../engine/bench/repeats';
 import { wholeSweep, type BenchDetail, type BenchFile, type RaceRow, type RunCounts } from '../engine/benchProtocol';
 import type { ModelSource } from '../engine/protocol';
 import { widenedTwice } from '../network/widen';
@@ -41,6 +42,7 @@ interface Pair {
 
 interface Result extends BenchDetail {
   rows: RaceRow[];
+  repeats: RepeatCost[];
 }
 
 export async function benchCommand(args: string[]): Promise<void> {
@@ -67,7 +69,7 @@ export async function benchCommand(args: string[]): Promise<void> {
   const file: BenchFile = {
     machine: { cpu: cpu?.model ?? 'unknown', cores: cpus().length, node: process.version },
     rows: results.flatMap(({ model, width, height, steps, rows }) => rows.map((row) => ({ model, width, height, steps, ...row }))),
-    details: results.map(({ rows: _, ...detail }) => detail),
+    details: results.map(({ rows: _rows, repeats: _repeats, ...detail }) => detail),
   };
   process.stdout.write(options.json ? `${JSON.stringify(file, null, 2)}\n` : tables(file.machine, results));
 }
@@ -120,7 +122,8 @@ async function measure({ model, snn, ann, size }: Pair, steps: number, against: 
     const rows = await race(contestants, raceCounts, task);
     const open = (clock?: LayerClock): Promise<Backend> => openEvent({ ...(clock && { clock }) });
     const costs = await measureCosts(spiking, open, pictureOf, wholeSweep, costCounts, task);
-    return { model, width: size, height: size, steps, rows, backend: 'event', costs, memory: await measureMemory(spiking, open, task) };
+    const repeats = await measureRepeats(spiking, open, raceCounts, task);
+    return { model, width: size, height: size, steps, rows, backend: 'event', costs, repeats, memory: await measureMemory(spiking, open, task) };
   } finally {
     for (const contestant of contestants) await contestant.release();
   }
@@ -163,7 +166,7 @@ function tables(machine: BenchFile['machine'], results: readonly Result[]): stri
 const milliseconds = (value: number): string => value.toFixed(1).padStart(8);
 const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1);
 
-function resultLines({ model, width, height, steps, rows, costs, memory }: Result): string[] {
+function resultLines({ model, width, height, steps, rows, costs, repeats, memory }: Result): string[] {
   const { rates, layers, stepsFit, sizesFit } = costs;
   const [first] = rates;
   const [peakBytes, heapBytes] = [memory.peakBytes ?? NaN, memory.heapBytes ?? NaN];
@@ -208,6 +211,11 @@ function resultLines({ model, width, height, steps, rows, costs, memory }: Resul
     `side, px    ${costs.sizes.map(({ width: side }) => String(side).padStart(7)).join('')}`,
     `ms          ${costs.sizes.map(({ run }) => run.medianMs.toFixed(1).padStart(7)).join('')}`,
     `            ${fitText(sizesFit, 'million pixels')}`,
+    '',
+    'from one frame to the next       from the start ms  reusing ms  share',
+    ...repeats.map(({ frames, fromTheStart, reusing }) =>
+      [frames.padEnd(31), milliseconds(fromTheStart.medianMs).padStart(18), milliseconds(reusing.medianMs).padStart(11), (reusing.medianMs / fromTheStart.medianMs).toFixed(2).padStart(6)].join(' '),
+    ),
     '',
     `memory of a frame: ${megabytes(peakBytes)} MB in use at most, heap of ${megabytes(heapBytes)} MB; weights ${megabytes(memory.weightBytes)} MB and the two`,
     `largest layers at all steps ${megabytes(memory.twoLargestLayersBytes)} MB: ${(peakBytes / need).toFixed(2)} times both (heap ${(heapBytes / need).toFixed(2)})`,

@@ -170,6 +170,12 @@ describe('convert', () => {
       expect(found.filter((hit) => !hit).length).toBeLessThanOrEqual(1);
     }
 
+    // What has only the neurons of training does not run it as if it were trained.
+    const exported = join(folder, 'converted.onnx');
+    expect(await main(['convert', join(folder, 'converted.pt'), exported])).toBe(1);
+    expect(existsSync(exported)).toBe(false);
+    expect(await main(['convert', join(folder, 'converted.pt'), exported, '--mode', 'ann'])).toBe(0);
+
     // From one format to the other it stays what it is.
     const again = join(folder, 'again.safetensors');
     expect(await main(['convert', join(folder, 'converted.pt'), again])).toBe(0);

@@ -4,10 +4,18 @@ import { join, resolve } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi, type MockInstance } from 'vitest';
 import { isPresent, sharedDataFolder, sharedWeightsFolder } from '../../e2e/golden';
+import { nodeBackend } from '../../e2e/kernels';
+import { defaultConversion } from '../base/conversionOptions';
+import { quietTask } from '../base/progress';
 import { z } from '../base/schema';
 import { detectionResultSchema } from '../engine/protocol';
+import { Session } from '../engine/session';
+import { trainedNeuron } from '../network/network';
+import { openBackend } from '../tensor/backend';
+import { datasetFilesAt } from './datasetFolder';
 import { galleryFolder } from './gallery';
 import { main } from './main';
+import { nodeSurroundings, openFile } from './surroundings';
 
 const folder = mkdtempSync(join(tmpdir(), 'ems-yolo-evaluate-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -101,6 +109,36 @@ describe('evaluate', () => {
     expect(written(output)).toMatch(/bccd, ANN, input 256 px; 1 samples \(voc\)/);
     expect(written(output)).toMatch(/^RBC\s+\d+/m);
     expect(written(complaints)).toBe('');
+  });
+
+  it('runs a converted network from its file as the page runs the one that it made itself', { timeout: 240_000 }, async () => {
+    const twin = resolve('models/bccd/ann.safetensors');
+    const calibration = join(galleryFolder, 'smear-3.jpg');
+    const converted = join(folder, 'converted.safetensors');
+    expect(await main(['convert', twin, converted, '--ann-to-snn', '--size', '256', '--calibrate', calibration]), written(complaints)).toBe(0);
+    output.mockClear();
+    const evaluated = await evaluate('--weights', converted, '--data', smears, '--steps', '64');
+    output.mockClear();
+    const picture = join(galleryFolder, 'smear-1.jpg');
+    expect(await main(['detect', '--weights', converted, '--input', picture, '--steps', '64', '--size', '256', '--json'])).toBe(0);
+    const detected = z.object({ steps: z.literal(64), detections: z.array(z.unknown()).min(5), firingRates: z.array(z.number()) }).parse(JSON.parse(written(output)));
+
+    const session = new Session(await openBackend(nodeBackend('auto')), nodeSurroundings);
+    await session.load({ slot: 'ann', source: { kind: 'shipped', name: 'bccd' } }, quietTask);
+    const settings = { ...trainedNeuron, inputSize: 256 };
+    await session.convert({ calibration: [{ id: 'calibration', image: await openFile(calibration) }], options: defaultConversion, settings: { ...settings, steps: 1 } }, quietTask);
+    await session.evaluations.openFiles({ id: 'smears', files: await datasetFilesAt(smears), format: undefined }, quietTask);
+    const request = { id: 'both', dataset: 'smears', part: undefined, limit: undefined, networks: [{ slot: 'converted' as const, steps: [64] }], inputSize: undefined, budgetMs: Infinity };
+    const { cases: [found] } = await session.evaluations.evaluate(request, quietTask);
+    expect(found).toMatchObject({ mode: 'converted', steps: 64, inputSize: 256, samples: 2 });
+    for (const rule of ['released', 'coco'] as const) expect(found?.[rule]).toMatchObject(evaluated[rule]);
+    expect(evaluated.released.map50).toBeGreaterThan(0.2);
+
+    const frame = { id: 'picture', image: await openFile(picture) };
+    const result = await session.detect({ slot: 'converted', frame, settings: { ...settings, steps: 64 }, confidence: 0.25, iou: 0.45 }, quietTask);
+    expect(result.detectionsPerStep.at(-1)?.map(({ box, score, class: label, name }) => ({ box, score, class: label, name }))).toEqual(detected.detections);
+    expect(result.firingRates.map((rates) => rates?.[0])).toEqual(detected.firingRates);
+    await expect(session.evaluations.evaluate({ ...request, id: 'leaky', networks: [{ slot: 'snn', source: { kind: 'file', name: 'converted', blob: await openFile(converted) }, steps: [4] }] }, quietTask)).rejects.toMatchObject({ code: 'network/invalid-settings' });
   });
 
   it('a picture that cannot be read is named, and the rest goes on', async () => {

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
 import { afterAll, expect, it } from 'vitest';
 import { nodeBackend } from '../../e2e/kernels';
 import { quietTask } from '../base/progress';
@@ -6,6 +8,7 @@ import { letterbox, placeInto } from '../detect/letterbox';
 import { drawSmear } from '../input/frames/smear';
 import { Network, trainedNeuron, type NetworkRun } from '../network/network';
 import { openBackend } from '../tensor/backend';
+import type { StartHelper } from '../tensor/event/team';
 import { nodeSurroundings } from './surroundings';
 import { nodeThreads } from './threads';
 
@@ -13,8 +16,9 @@ const size = 256;
 const networks: Network[] = [];
 afterAll(() => networks.forEach((network) => network.release()));
 
-async function onThreads(threads: number): Promise<{ label: string; network: Network }> {
-  const { choice, operations } = await openBackend({ ...nodeBackend('event'), eventThreads: nodeThreads(threads) });
+async function onThreads(threads: number, startHelper?: StartHelper): Promise<{ label: string; network: Network }> {
+  const eventThreads = { ...nodeThreads(threads), ...(startHelper && { startHelper }) };
+  const { choice, operations } = await openBackend({ ...nodeBackend('event'), eventThreads });
   const checkpoint = await openCheckpoint(await nodeSurroundings.readModelFile('bccd/snn.safetensors', quietTask), quietTask);
   const network = await Network.load(checkpoint, operations, quietTask);
   networks.push(network);
@@ -60,6 +64,26 @@ it('computes the same bits on any number of threads', async () => {
     ));
     for (const { scales } of fused) scales.forEach(({ mean }, scale) => expect(sameBits(mean, expected.scales[scale]?.mean)).toBe(true));
   }
+});
+
+it('computes the same bits after its helpers were killed between two frames', async () => {
+  const one = await onThreads(1);
+  const workers: Worker[] = [];
+  const startHelper: StartHelper = async (setup) => {
+    const worker = new Worker(new URL('helperThread.mjs', import.meta.url), { workerData: setup });
+    workers.push(worker);
+    await once(worker, 'message');
+  };
+  const three = await onThreads(3, startHelper);
+  const values = input(1);
+  const run = ({ network }: { network: Network }): Promise<NetworkRun> =>
+    network.run(values, { steps: 1, height: size, width: size, channels: 3 }, { mode: 'snn', steps: 4, ...trainedNeuron, record: new Set(), logitsPerStep: false }, quietTask);
+  const expected = await run(one);
+  for (const alive of [true, false]) {
+    if (!alive) await Promise.all(workers.map((worker) => worker.terminate()));
+    (await run(three)).scales.forEach(({ mean }, scale) => expect(sameBits(mean, expected.scales[scale]?.mean)).toBe(true));
+  }
+  expect(workers).toHaveLength(2);
 });
 
 it('goes on alone where a helper cannot be started', async () => {

@@ -8,6 +8,8 @@ import { readKernels } from './kernels';
 const startHelper: StartHelper = async (setup) => {
   const worker = new Worker(new URL('helperThread.mjs', import.meta.url), { workerData: setup });
   await once(worker, 'message');
+  // Without a listener the program would end with it. What the thread leaves undone, the team notices.
+  worker.on('error', () => undefined);
   // It waits for work for ever, which must not keep the program from ending.
   worker.unref();
 };

@@ -134,7 +134,7 @@ async function recordingSources(
 ): Promise<TrainingSources> {
   const { recordings, classes } = await labelledRecordings(join(folder, 'recordings'), join(folder, 'labels.csv'), task);
   const split = splitIndices(recordings.length, data.validation, config.seed);
-  const size = largestSize(config);
+  const size = data.sensor ?? largestSize(config);
   const objects = { fewest: data.objects[0], most: data.objects[1] };
   const source = (indices: readonly number[], length: number, variation: Variation | undefined): TrainingSource => {
     const pool = indices.flatMap((index) => recordings[index] ?? []);

@@ -130,6 +130,25 @@ describe('the engine client', () => {
     expect(notices).toContainEqual({ kind: 'restarted', reason: 'Uncaught RangeError', movedOn: undefined });
   });
 
+  it('goes on with one thread where one was lost, and repeats what was under way', async () => {
+    const { client, notices, current } = setUp(() => 'event');
+    await client.open('auto', 4);
+    await client.request('load', load);
+    const answer = client.request('memory', {});
+    await settled();
+    const first = current();
+    const request = first.lastId();
+    first.emit('message', { data: { type: 'lost', reason: 'one of its threads ended' } });
+    // The engine's own error comes behind it, and is nobody's any more.
+    first.emit('message', { data: { type: 'error', id: request, error: { code: 'backend/lost', message: 'Lost.', remedy: 'Again.' } } });
+    await settled();
+    expect(current()).not.toBe(first);
+    expect(current().received.map(({ kind, payload }) => (kind === 'open' ? payload : kind))).toEqual([{ preference: 'auto', avoid: [], threads: 1 }, 'load', 'memory']);
+    current().answer(current().lastId(), { tensors: 3, bytes: 3 });
+    expect(await answer).toEqual({ tensors: 3, bytes: 3 });
+    expect(notices).toContainEqual({ kind: 'restarted', reason: 'one of its threads ended', movedOn: undefined, threads: 1 });
+  });
+
   it('leaves a backend whose device is lost twice', async () => {
     const { client, workers, notices, current } = setUp((worker) => (worker < 2 ? 'webgpu' : 'wasm'));
     await client.open('webgpu');

@@ -10,8 +10,8 @@ export type BackendPreference = RequestPayload<'open'>['preference'];
 /** Something that the page tells the person about. */
 export type EngineNotice =
   | { kind: 'backend'; choice: ResponseOf['open'] }
-  /** The engine stopped and was started again; `movedOn` when it left the backend that failed. */
-  | { kind: 'restarted'; reason: string; movedOn: BackendName | undefined };
+  /** The engine stopped and was started again; `movedOn` when it left the backend that failed, `threads` when it goes on with fewer. */
+  | { kind: 'restarted'; reason: string; movedOn: BackendName | undefined; threads: number | undefined };
 
 interface Pending {
   id: number;
@@ -139,7 +139,9 @@ export class EngineClient {
     if (worker !== this.worker) return;
     const message = fromWorkerSchema.parse(data);
     if (message.type === 'lost') {
-      this.crashed(worker, `the graphics device was lost (${message.reason})`);
+      // What the CPU loses is a thread, and one alone cannot be lost.
+      if (this.backend === 'event') this.crashed(worker, message.reason, 1);
+      else this.crashed(worker, `the graphics device was lost (${message.reason})`);
       return;
     }
     const request = this.pending.get(message.id);
@@ -159,8 +161,10 @@ export class EngineClient {
     }
   }
 
-  private crashed(worker: WorkerLike, reason: string): void {
+  /** @param threads how many the next worker gets, where that changes */
+  private crashed(worker: WorkerLike, reason: string, threads?: number): void {
     if (worker !== this.worker) return;
+    this.threads = threads ?? this.threads;
     const failed = this.backend;
     const failures = failed ? (this.failures.get(failed) ?? 0) + 1 : 0;
     if (failed) this.failures.set(failed, failures);
@@ -179,7 +183,7 @@ export class EngineClient {
       this.ready = rejected(error);
       return;
     }
-    this.notify({ kind: 'restarted', reason, movedOn: failures >= failuresToMoveOn ? failed : undefined });
+    this.notify({ kind: 'restarted', reason, movedOn: failures >= failuresToMoveOn ? failed : undefined, threads });
     const restarted = this.start();
     this.ready = restarted;
     restarted.then(

@@ -53,13 +53,14 @@ export class Explainer {
     const key = JSON.stringify([frame.id, settings, target, steps]);
     if (this.last?.key !== key || this.parameters?.network !== explained.network) {
       const { values, shape } = firstSteps(prepared, steps);
+      const spikes = await firedIn(explained, prepared, settings, steps, task);
       const chosen: { found: Found | undefined } = { found: undefined };
       const attribution = await this.with(explained, task, (operations, parameters) =>
         attribute(
           { graph, parameters, operations },
           values,
           shape,
-          { mode: 'snn', steps, neuron: settings, surrogate: defaultSurrogate, muting: mutingFor(explained, settings, input) },
+          { mode: 'snn', steps, neuron: settings, surrogate: defaultSurrogate, muting: mutingFor(explained, settings, input), spikes },
           (output) => {
             chosen.found = find(explained.network, output, target, prepared.placement);
             return chosen.found && weightsOf(output, chosen.found, graph.description.classNames.length);
@@ -119,9 +120,10 @@ export class Explainer {
     if (node === undefined) throw new AppError('network/invalid-settings', `The network has no layer ${neuron.layer}.`, 'Choose a layer from the network strip.');
     const steps = step + 1;
     const { values, shape } = firstSteps(prepared, steps);
+    const spikes = await firedIn(explained, prepared, settings, steps, task);
     return this.with(explained, task, async (operations, parameters) => {
       const muting = mutingFor(explained, settings, input);
-      const pass = new Pass(graph, parameters, operations, { mode: 'snn', steps, neuron: settings, surrogate: defaultSurrogate, statistics: 'running', muting });
+      const pass = new Pass(graph, parameters, operations, { mode: 'snn', steps, neuron: settings, surrogate: defaultSurrogate, statistics: 'running', muting, spikes });
       try {
         await pass.forward(values, { ...shape, images: 1 });
         const { height, width, channels } = pass.shapeOf(node);
@@ -192,6 +194,22 @@ interface Found {
 function firstSteps({ values, steps: given, placement: { input } }: PreparedInput, steps: number): { values: Float32Array; shape: FeatureShape } {
   const kept = given === 1 ? 1 : steps;
   return { values: values.subarray(0, kept * input.width * input.height * 3), shape: { steps: kept, ...input, channels: 3 } };
+}
+
+/**
+ * What the network fired up to a step, by node. The engine of training rounds otherwise, and one membrane on the other side of its
+ * threshold would change what comes after it: what is explained is the run that the person saw. All steps are run, since how many
+ * there are decides in which order an engine adds.
+ */
+async function firedIn({ network }: Explained, { values, steps: given, placement: { input } }: PreparedInput, settings: RunSettings, upTo: number, task: Task): Promise<Map<number, Uint8Array>> {
+  const { steps, decay, threshold, reset = 'hard', muted = [] } = settings;
+  const run = await network.run(
+    values,
+    { steps: given, ...input, channels: 3 },
+    { mode: 'snn', steps, decay, threshold, reset, muted, record: new Set(), logitsPerStep: false, keepSpikes: true },
+    task,
+  );
+  return new Map(Array.from(run.spikes ?? [], ([node, fired]) => [node, fired.subarray(0, (fired.length / steps) * upTo)]));
 }
 
 function mutingFor({ network }: Explained, settings: RunSettings, input: { width: number; height: number }): Muting {

@@ -7,7 +7,11 @@ const startHelper: StartHelper = (setup) =>
   new Promise((resolve, reject) => {
     const worker = new Worker(new URL('./helperWorker.ts', import.meta.url), { type: 'module', name: `engine, thread ${setup.thread + 1}` });
     worker.addEventListener('message', () => resolve(), { once: true });
-    worker.addEventListener('error', () => reject(new Error('a worker of the CPU engine did not start')), { once: true });
+    worker.addEventListener('error', (event) => {
+      // It would end the engine's own worker. What the thread leaves undone, the team notices.
+      event.preventDefault();
+      reject(new Error('a worker of the CPU engine did not start'));
+    });
     worker.postMessage(setup);
   });
 

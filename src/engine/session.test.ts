@@ -1,7 +1,7 @@
 import { openAsBlob, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import sharp from 'sharp';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { goldenCases } from '../../e2e/golden';
 import { nodeBackend, nodeTrainingKernels } from '../../e2e/kernels';
 import { defaultConversion, defaultConvertedSteps } from '../base/conversionOptions';
@@ -68,6 +68,29 @@ describe('a session', () => {
     for (let index = 1; index < 200; index++) expect(await run(index)).toEqual(first);
     session.unload({ slot: 'snn' });
     expect(session.memory().tensors).toBe(0);
+  });
+
+  it('computes a frame like the last one not again, and one that differs in a corner as if it were the first', async () => {
+    const onCpu = await openBackend(nodeBackend('event'));
+    const session = new Session(onCpu, surroundings);
+    await session.load({ slot: 'snn', source: shipped }, quietTask);
+    const detect = async (of: Session, id: string, image: Picture) => {
+      const { timing: _, ...result } = await of.detect({ slot: 'snn', frame: frame(id, image), settings, ...display }, quietTask);
+      return result;
+    };
+    const picture = small(drawSmear(1), 224);
+    const first = await detect(session, 'first', picture);
+    const convolutions = vi.spyOn(onCpu.operations, 'spikingConvolution');
+    expect(await detect(session, 'the same', picture)).toEqual(first);
+    expect(convolutions).not.toHaveBeenCalled();
+    for (const brightness of [10, 240, 90]) {
+      const changed = { ...picture, data: new Uint8Array(picture.data) };
+      for (let y = 0; y < 12; y++) changed.data.fill(brightness, y * 224 * 3, (y * 224 + 12) * 3);
+      const fresh = new Session(onCpu, surroundings);
+      await fresh.load({ slot: 'snn', source: shipped }, quietTask);
+      expect(await detect(session, `corner ${brightness}`, changed)).toEqual(await detect(fresh, 'alone', changed));
+      fresh.unload({ slot: 'snn' });
+    }
   });
 
   it('shows boxes after each step, the last of them those of the whole run', async () => {

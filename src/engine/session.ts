@@ -325,7 +325,7 @@ export class Session {
       values,
       inputSteps,
       input: placement.input,
-      run: { steps: state.steps, scales, recorded: [], firingRates: [], carried: undefined },
+      run: { steps: state.steps, scales, recorded: [], spikes: undefined, firingRates: [], carried: undefined },
       candidates: model.candidates(state),
       anchorsPerScale: model.network.graph.anchorsPerScale,
     };
@@ -423,6 +423,7 @@ export class Session {
         record: new Set(wanted.record),
         logitsPerStep: wanted.logitsPerStep && description.mode === 'snn',
         ...(membranes && { carry: { from: membranes.before } }),
+        reuse: true,
       },
       task,
     );

@@ -6,7 +6,7 @@ import type { FeatureShape } from '../tensor/operations';
 import { elementCount } from '../tensor/operations';
 import { nodeShapes, type NetworkGraph } from './graph';
 import { trainedNeuron, type Network } from './network';
-import { graphOfCheckpoint } from './weights';
+import { conversionMark, graphOfCheckpoint } from './weights';
 
 /**
  * How an ANN twin becomes a spiking network without training: every ReLU becomes an integrate-and-fire neuron with reset by
@@ -173,7 +173,7 @@ class Largest {
 // In a checkpoint
 
 const thresholdsName = (layer: number): string => `conversion.thresholds.${layer}`;
-const settingNames = { percentile: 'conversion.percentile', maximumSpikes: 'conversion.maximum_spikes', channelwise: 'conversion.channelwise' };
+const settingNames = { percentile: 'conversion.percentile', maximumSpikes: conversionMark, channelwise: 'conversion.channelwise' };
 
 export interface ConversionTensor {
   name: string;

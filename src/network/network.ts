@@ -4,8 +4,9 @@ import { throwIfCancelled, type Task } from '../base/progress';
 import type { Checkpoint, NetworkMode } from '../checkpoint/types';
 import type { Audible, Convolution, FeatureShape, NeuronParameters, Operations, Signal, Spikes } from '../tensor/operations';
 import { inputsOf, type GraphNode, type NetworkGraph } from './graph';
-import { mutingOf, type Muting } from './muting';
-import { anchorsOfCheckpoint, graphOfCheckpoint, loadConvolutions } from './weights';
+import { mutingOf, nothingMuted, type Muting } from './muting';
+import { cropOf, FrameMemory, isEmpty, type Patch } from './reuse';
+import { anchorsOfCheckpoint, graphOfCheckpoint, loadConvolutions, refuseConverted } from './weights';
 
 /** What the released code trains with; not stored in checkpoints. */
 export const trainedNeuron: NeuronParameters = { decay: 0.25, threshold: 0.5 };
@@ -21,8 +22,15 @@ export interface RunSettings extends NeuronParameters {
   logitsPerStep: boolean;
   /** What is silenced; nothing where it is not said. */
   muted?: readonly Muted[];
+  /** Also keep what every spiking neuron fired, layer by layer, without its membrane. */
+  keepSpikes?: boolean;
   /** Goes on from what an earlier run left in its membranes, and keeps what this one leaves; both stay the caller's. */
   carry?: { from: CarriedMembranes | undefined };
+  /**
+   * Takes over what is the same as in the last such run, as far as the backend can: results are those of a run from the start. The input
+   * is kept to compare the next one with, and must stay as it is. Without effect where neurons are watched, muted or carried on, or their spikes kept.
+   */
+  reuse?: boolean;
 }
 
 /** What a run left in each neuron after its last step, by node; of one network on one size of input. */
@@ -56,6 +64,8 @@ export interface NetworkRun {
    */
   firingRates: (number[] | undefined)[];
   recorded: RecordedLayer[];
+  /** By node, 0 or 1, `[steps, height, width, channels]`; only where the settings ask for it. */
+  spikes: ReadonlyMap<number, Uint8Array> | undefined;
   /** Only where the settings ask for it; give it back with `releaseCarried`. */
   carried: CarriedMembranes | undefined;
 }
@@ -65,6 +75,10 @@ export const yieldIntervalMs = 24;
 
 /** A loaded network: its graph, and its convolutions on one backend. */
 export class Network {
+  /** Nobody's while a run has it. */
+  private memory: FrameMemory | undefined;
+  private isReleased = false;
+
   private constructor(
     readonly graph: NetworkGraph,
     /** Pixels per scale, `[w, h, ...]`. */
@@ -75,6 +89,7 @@ export class Network {
 
   /** @throws AppError `checkpoint/*`, `network/*`, `cancelled`; nothing stays loaded then */
   static async load(checkpoint: Checkpoint, operations: Operations, task: Task): Promise<Network> {
+    refuseConverted(checkpoint);
     const graph = graphOfCheckpoint(checkpoint);
     const anchors = await anchorsOfCheckpoint(graph, checkpoint, task);
     const convolutions = await loadConvolutions(graph, checkpoint, operations, task);
@@ -82,6 +97,8 @@ export class Network {
   }
 
   release(): void {
+    this.isReleased = true;
+    this.memory?.release();
     for (const convolution of this.convolutions.values()) this.operations.release(convolution);
   }
 
@@ -91,12 +108,31 @@ export class Network {
    */
   async run(values: Float32Array, shape: FeatureShape, settings: RunSettings, task: Task): Promise<NetworkRun> {
     this.check(shape, settings);
-    const execution = new Execution(this.graph, this.convolutions, this.operations, settings, mutingOf(this.graph, settings.muted ?? [], shape));
+    const memory = this.takeMemory(settings);
+    const execution = new Execution(this.graph, this.convolutions, this.operations, settings, mutingOf(this.graph, settings.muted ?? [], shape), memory);
+    let complete = false;
     try {
-      return await execution.run(values, shape, task);
+      const run = await execution.run(values, shape, task);
+      complete = true;
+      return run;
     } finally {
       execution.releaseAll();
+      if (memory) this.giveBack(memory, complete);
     }
+  }
+
+  private takeMemory({ reuse, record, muted, carry, keepSpikes }: RunSettings): FrameMemory | undefined {
+    const { regions } = this.operations;
+    if (!reuse || !regions || record.size > 0 || keepSpikes || (muted && muted.length > 0) || carry) return undefined;
+    const memory = this.memory ?? new FrameMemory(this.graph, regions, (signal) => this.operations.release(signal));
+    this.memory = undefined;
+    return memory;
+  }
+
+  /** After a run that did not end, some of it belongs to that frame and some to the one before. */
+  private giveBack(memory: FrameMemory, complete: boolean): void {
+    if (!complete || this.isReleased || this.memory) memory.release();
+    if (!this.isReleased) this.memory ??= memory;
   }
 
   releaseCarried(carried: CarriedMembranes): void {
@@ -150,6 +186,9 @@ function invalidSettings(what: string, remedy: string): AppError {
   return new AppError('network/invalid-settings', `The network cannot run like this: ${what}.`, remedy);
 }
 
+/** Notices a cancel before a node; from time to time it is to be waited for, so that messages come through. */
+type Breather = (node: number) => Promise<void> | undefined;
+
 /** One pass over the graph. Every value is released after its last reader, so that only what is still needed is alive. */
 class Execution {
   private readonly values = new Map<number, Signal | Spikes>();
@@ -157,6 +196,7 @@ class Execution {
   private readonly recordings: { index: number; node: number; membrane: Signal; emitted: Signal | Spikes }[] = [];
   /** Spike counts per step by node, and how many neurons they are counted over. */
   private readonly counts = new Map<number, { spikes: Signal; neurons: number }>();
+  private readonly spikes = new Map<number, Uint8Array>();
   private readonly carried = new Map<number, Signal>();
   private readonly steps: number;
 
@@ -166,6 +206,7 @@ class Execution {
     private readonly operations: Operations,
     private readonly settings: RunSettings,
     private readonly muting: Muting,
+    private readonly memory: FrameMemory | undefined,
   ) {
     this.steps = settings.mode === 'ann' ? 1 : settings.steps;
     this.readersLeft = graph.nodes.map(() => 0);
@@ -173,21 +214,75 @@ class Execution {
   }
 
   async run(values: Float32Array, shape: FeatureShape, task: Task): Promise<NetworkRun> {
-    const detection = new Set(this.graph.scales.map((scale) => scale.node));
-    const total = this.graph.nodes.length;
-    let lastYield = performance.now();
-    for (const node of this.graph.nodes) {
-      throwIfCancelled(task.signal);
+    const { memory, graph } = this;
+    const plan = memory?.begin(values, shape, this.settings);
+    if (plan && 'scales' in plan) return plan;
+    const detection = new Set(graph.scales.map((scale) => scale.node));
+    const breathe = this.breather(task);
+    let known = 0;
+    for (const patch of plan?.patches ?? []) {
+      await this.patch(patch, values, shape, breathe);
+      known = patch.segment.to;
+    }
+    if (!memory || known === 0) this.values.set(0, this.operations.input(values, shape));
+    else for (const { segment } of plan?.patches ?? []) this.values.set(segment.to, memory.share(segment.to));
+    for (const node of graph.nodes.slice(known + 1)) {
+      const pause = breathe(node.id);
+      if (pause) await pause;
       if (detection.has(node.id)) continue;
-      this.values.set(node.id, node.op === 'input' ? this.operations.input(values, shape) : this.computeAudible(node));
-      for (const id of inputsOf(node)) this.addReader(id, -1);
-      if (performance.now() - lastYield > yieldIntervalMs) {
-        task.report({ label: 'Running the network', done: node.id + 1, total, unit: 'layers' });
-        await new Promise((resolve) => setTimeout(resolve, 0));
-        lastYield = performance.now();
+      const value = this.computeNode(node);
+      if (plan?.keep.has(node.id)) memory?.keep(node.id, value);
+      if (value.kind === 'spikes' && this.settings.keepSpikes) {
+        // One layer at a time, since all of them as numbers are many times what the network takes.
+        const [fired = []] = await this.operations.read([value], task);
+        this.spikes.set(node.id, Uint8Array.from(fired));
       }
     }
-    return this.collect(task);
+    const run = await this.collect(task);
+    memory?.finish(values, run);
+    return run;
+  }
+
+  /** Computes what of a segment has changed, and puts it to the rest. */
+  private async patch(patch: Patch, values: Float32Array, shape: FeatureShape, breathe: Breather): Promise<void> {
+    const { memory, graph, operations } = this;
+    const { segment, crop } = patch;
+    if (!memory || isEmpty(crop)) return;
+    const part = new Execution(graph, this.convolutions, operations, this.settings, nothingMuted, undefined);
+    try {
+      part.values.set(segment.from, segment.from === 0 ? operations.input(...cropOf(values, shape, crop)) : memory.crop(segment.from, crop));
+      for (const node of segment.nodes) {
+        const pause = breathe(node.id);
+        if (pause) await pause;
+        memory.patch(patch, node.id, part.computeNode(node));
+      }
+    } finally {
+      part.releaseAll();
+    }
+  }
+
+  /** @throws AppError `cancelled` */
+  private breather(task: Task): Breather {
+    let lastYield = performance.now();
+    return (node) => {
+      throwIfCancelled(task.signal);
+      if (performance.now() - lastYield <= yieldIntervalMs) return undefined;
+      task.report({ label: 'Running the network', done: node, total: this.graph.nodes.length, unit: 'layers' });
+      return new Promise((resolve) => {
+        setTimeout(() => {
+          lastYield = performance.now();
+          resolve();
+        }, 0);
+      });
+    };
+  }
+
+  /** Computes a node, and lets go of what nobody reads after it. */
+  private computeNode(node: GraphNode): Signal | Spikes {
+    const value = this.computeAudible(node);
+    this.values.set(node.id, value);
+    for (const id of inputsOf(node)) this.addReader(id, -1);
+    return value;
   }
 
   /** Frees whatever is alive, after a run as after a failure. */
@@ -212,7 +307,7 @@ class Execution {
     if (!this.recordings.some((recording) => recording.emitted === value)) this.operations.release(value);
   }
 
-  private computeAudible(node: Exclude<GraphNode, { op: 'input' }>): Signal | Spikes {
+  private computeAudible(node: GraphNode): Signal | Spikes {
     const value = this.compute(node);
     if (!this.muting.silent.has(node.id)) return value;
     const { height, width, channels } = value.shape;
@@ -226,9 +321,11 @@ class Execution {
     return silenced;
   }
 
-  private compute(node: Exclude<GraphNode, { op: 'input' }>): Signal | Spikes {
+  private compute(node: GraphNode): Signal | Spikes {
     const { operations } = this;
     switch (node.op) {
+      case 'input':
+        throw new RangeError('The input is given, not computed.');
       case 'convolution': {
         const convolution = this.convolution(node.id);
         const input = this.value(node.input);
@@ -316,16 +413,17 @@ class Execution {
       ], task);
       const take = (): Float32Array => arrays.shift() ?? new Float32Array();
       const scales = logits.map(({ shape }) => splitSteps(take(), shape, this.settings.logitsPerStep));
-      const rates = new Map(
-        Array.from(this.counts, ([node, { neurons }]) => [node, Array.from(take(), (count) => count / neurons)]),
-      );
+      const rates = new Map([
+        ...(this.memory?.firingRates() ?? []),
+        ...Array.from(this.counts, ([node, { neurons }]): [number, number[]] => [node, Array.from(take(), (count) => count / neurons)]),
+      ]);
       const recorded = this.recordings.map(({ index, emitted }): RecordedLayer => {
         return { index, emits: emitted.kind === 'spikes' ? 'spikes' : 'values', shape: emitted.shape, membrane: take(), emitted: take() };
       });
       const carried = this.settings.carry && this.settings.mode === 'snn' ? new Map(this.carried) : undefined;
       // From here on they are the caller's.
       this.carried.clear();
-      return { steps, scales, recorded, firingRates: graph.layers.map(({ node }) => rates.get(node)), carried };
+      return { steps, scales, recorded, spikes: this.settings.keepSpikes ? this.spikes : undefined, firingRates: graph.layers.map(({ node }) => rates.get(node)), carried };
     } finally {
       for (const value of logits) operations.release(value);
     }

@@ -3,7 +3,7 @@ import { writeOnnx, type OnnxNode, type OnnxTensor } from '../checkpoint/onnx';
 import type { Checkpoint, NetworkMode } from '../checkpoint/types';
 import type { NeuronParameters } from '../tensor/operations';
 import { inputsOf, type ConvolutionNode, type GraphNode, type NeuronNode } from './graph';
-import { anchorsOfCheckpoint, foldedConvolution, graphOfCheckpoint } from './weights';
+import { anchorsOfCheckpoint, foldedConvolution, graphOfCheckpoint, refuseConverted } from './weights';
 
 export interface OnnxSettings extends NeuronParameters {
   mode: NetworkMode;
@@ -25,6 +25,8 @@ export interface OnnxSettings extends NeuronParameters {
  * @throws AppError `checkpoint/*`, `network/*`, `cancelled`
  */
 export async function exportOnnx(checkpoint: Checkpoint, settings: OnnxSettings, task: Task): Promise<Blob> {
+  // As an ANN it is the twin that its weights come from.
+  if (settings.mode === 'snn') refuseConverted(checkpoint);
   const graph = graphOfCheckpoint(checkpoint);
   const anchors = await anchorsOfCheckpoint(graph, checkpoint, task);
   const unrolled = new Unrolled(settings);

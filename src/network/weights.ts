@@ -35,6 +35,22 @@ export function shiftNames({ shift }: ConvolutionNode): string[] {
   return ['weight', 'bias', 'running_mean', 'running_var'].map((part) => `${shift.prefix}.${part}`);
 }
 
+/** The tensor by which a file says that its network was converted from an ANN (conversion.ts). */
+export const conversionMark = 'conversion.maximum_spikes';
+
+/**
+ * A converted network has the twin's weights and other neurons: run with those of training it finds nothing, and says nothing of it.
+ * @throws AppError `network/invalid-settings` for the file of a converted network
+ */
+export function refuseConverted(checkpoint: Checkpoint): void {
+  if (!checkpoint.tensors.has(conversionMark)) return;
+  throw new AppError(
+    'network/invalid-settings',
+    'The file holds a network converted from an ANN, whose neurons this does not run.',
+    'Detect or evaluate with it, or give the checkpoint of the ANN twin here.',
+  );
+}
+
 /**
  * The network that a checkpoint belongs to: from the rows that it carries, else (a bare state_dict) the released
  * configuration whose tensors have exactly the names and shapes found.

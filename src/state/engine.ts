@@ -10,12 +10,15 @@ function receiveNotice(notice: EngineNotice): void {
     usePlayground.setState({ backend: notice.choice });
     return;
   }
+  if (notice.threads !== undefined) usePlayground.setState({ threads: notice.threads });
   tell({
     tone: 'info',
     title: `The engine stopped (${notice.reason}) and was started again.`,
     detail: notice.movedOn
       ? 'It failed twice on this backend and went on with the next one; what is on the screen is still right.'
-      : 'The model was loaded again and the last request repeated; what is on the screen is still right.',
+      : notice.threads !== undefined
+        ? 'It goes on with one thread and repeated the last request; what is on the screen is still right.'
+        : 'The model was loaded again and the last request repeated; what is on the screen is still right.',
     code: undefined,
   });
 }

@@ -23,7 +23,7 @@ export interface BackendChoice {
 export interface Backend<Performed = Operations> {
   choice: BackendChoice;
   operations: Performed;
-  /** Resolves with the driver's words when the device is gone; never for a CPU. */
+  /** Resolves with the driver's words when the device is gone, or with what became of a thread on the CPU; never for one thread. */
   lost: Promise<string>;
   memory(): BackendMemory;
 }
@@ -176,12 +176,12 @@ export function openReference<Performed>(operations: Performed): Opened<Performe
 }
 
 /** @param start undefined where the engine's program is not at hand */
-export async function openEvent<Performed extends { memory: Backend['memory']; threads?: number }>(start: (() => Promise<Performed>) | undefined): Promise<Opened<Performed> | string> {
+export async function openEvent<Performed extends { memory: Backend['memory']; threads?: number; lost?: Promise<string> }>(start: (() => Promise<Performed>) | undefined): Promise<Opened<Performed> | string> {
   if (!start) return 'its program is not at hand';
   try {
     const operations = await start();
-    const { threads = 1 } = operations;
-    return { label: `CPU (event-driven WASM SIMD${threads > 1 ? `, ${threads} threads` : ''})`, operations, lost: never, memory: () => operations.memory() };
+    const { threads = 1, lost = never } = operations;
+    return { label: `CPU (event-driven WASM SIMD${threads > 1 ? `, ${threads} threads` : ''})`, operations, lost, memory: () => operations.memory() };
   } catch (error) {
     // A machine without SIMD refuses to compile the program.
     return `its program could not be started (${error instanceof Error ? error.message : String(error)})`;

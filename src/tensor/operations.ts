@@ -84,6 +84,8 @@ export type Audible = Uint8Array;
 
 export interface Operations {
   readonly backend: BackendName;
+  /** Only where a part of a layer is computed exactly as it is within the whole. */
+  readonly regions?: RegionOperations;
 
   loadConvolution(weights: ConvolutionWeights): Convolution;
   /** Takes values of `[steps, height, width, channels]`; copies them. */
@@ -161,6 +163,26 @@ export interface Operations {
    */
   read(values: readonly (Signal | Spikes)[], task?: Task): Promise<Float32Array[]>;
   release(value: Signal | Spikes | Convolution): void;
+}
+
+/** A rectangle of a picture or of a layer: from `top` and `left` to before `bottom` and `right`. */
+export interface Region {
+  top: number;
+  left: number;
+  bottom: number;
+  right: number;
+}
+
+/** What it takes to compute a part of a layer and to keep the rest from an earlier run. */
+export interface RegionOperations {
+  /** The same signal once more, for a second owner. */
+  share(signal: Signal): Signal;
+  /** A copy of a region. */
+  crop(input: Signal, region: Region): Signal;
+  /** Writes a region of `patch` into `target`, with its corner at `top` and `left`; all owners of `target` see it. */
+  paste(patch: Signal, region: Region, target: Signal, top: number, left: number): void;
+  /** How many neurons of each pixel fire at each step: `[height, width, steps]`. */
+  spikesPerPixel(input: Spikes): Uint16Array;
 }
 
 export function elementCount(shape: FeatureShape): number {

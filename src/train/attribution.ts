@@ -6,7 +6,7 @@ import type { NetworkGraph } from '../network/graph';
 import { outputsOfBlock, type Muting } from '../network/muting';
 import { normEpsilon } from '../network/weights';
 import type { TrainingOperations } from '../tensor/training';
-import { Pass, type Parameters, type PassGradients, type PassOutput } from './pass';
+import { Pass, type Parameters, type PassGradients, type PassOutput, type PassSettings } from './pass';
 
 /**
  * Where a score came from: the gradient of a weighted sum of logits, times what it is the gradient of (gradient x input; Simonyan et al.
@@ -29,6 +29,8 @@ export interface AttributionSettings {
   neuron: NeuronParameters;
   surrogate: Surrogate;
   muting: Muting;
+  /** What the network fired in the run that is explained, as a pass takes it. */
+  spikes?: PassSettings['spikes'];
 }
 
 /** Weights of the logits that are explained, by scale, shaped `[height, width, anchors * (5 + classes)]`. */
@@ -79,8 +81,8 @@ export async function attribute(
   task: Task,
 ): Promise<Attribution | undefined> {
   const { graph, parameters, operations } = network;
-  const { mode, steps, neuron, surrogate, muting } = settings;
-  const pass = new Pass(graph, parameters, operations, { mode, steps, neuron, surrogate, muting, statistics: 'running' });
+  const { mode, steps, neuron, surrogate, muting, spikes } = settings;
+  const pass = new Pass(graph, parameters, operations, { mode, steps, neuron, surrogate, muting, statistics: 'running', ...(spikes && { spikes }) });
   const report = (done: number): void => task.report({ label: 'Explaining the box', done, total: 3, unit: 'items' });
   try {
     report(0);

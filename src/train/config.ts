@@ -52,6 +52,8 @@ const dataSchema = z.discriminatedUnion('kind', [
     validation: z.number().gt(0).lt(1).default(0.1),
     objects: z.tuple([z.int().min(1), z.int().max(64)]).default([1, 4]),
     windowUs: z.int().positive().default(250_000),
+    /** Side of the scenes' square sensor in pixels; without it as large as the input. Smaller ones are enlarged to it, as at inference. */
+    sensor: z.int().min(34).max(1280).optional(),
     /** How far each recording may be changed in the scenes that train; those that measure show it as it is. */
     variation: z
       .strictObject({ degrees: z.number().min(0).max(180), scale: z.number().min(0).max(0.9), shear: z.number().min(0).max(1), loss: z.number().min(0).lt(1) })

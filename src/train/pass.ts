@@ -5,6 +5,7 @@ import { nothingMuted, type Muting } from '../network/muting';
 import { normEpsilon } from '../network/weights';
 import type { NeuronParameters } from '../tensor/operations';
 import type { Batch, BatchShape, FiredBatch, Normalised, TrainedNeuron, TrainedWeights, TrainingOperations } from '../tensor/training';
+import { currentThatFires } from './firesAs';
 
 /**
  * Trained numbers by the released code's tensor names. Convolution weights are `[kernel, kernel, in, out]`; running statistics
@@ -22,6 +23,11 @@ export interface PassSettings {
   statistics: 'batch' | 'running';
   /** What is silenced; nothing where it is not said. */
   muting?: Muting;
+  /**
+   * By spiking node what it fired in the run that this pass is to repeat, `[steps, images, height, width, channels]`: rounding otherwise
+   * than that run did changes no spike then.
+   */
+  spikes?: ReadonlyMap<number, ArrayLike<number>>;
 }
 
 export interface PassOutput {
@@ -102,7 +108,8 @@ export class Pass {
       if (detection.has(node.id)) continue;
       if (node.op === 'input') this.values.set(node.id, operations.values(data, shape));
       else {
-        this.compute(node, output);
+        if (node.op === 'neuron') this.values.set(node.id, await this.fire(node));
+        else this.compute(node, output);
         if (this.muting.silent.has(node.id)) this.silence(node.id);
       }
       const fired = this.values.get(node.id) as FiredBatch;
@@ -274,7 +281,7 @@ export class Pass {
     this.weights.clear();
   }
 
-  private compute(node: Exclude<GraphNode, { op: 'input' }>, output: PassOutput): void {
+  private compute(node: Exclude<GraphNode, { op: 'input' | 'neuron' }>, output: PassOutput): void {
     const { operations } = this;
     switch (node.op) {
       case 'convolution': {
@@ -298,9 +305,6 @@ export class Pass {
         this.values.set(node.id, normalised.output);
         return;
       }
-      case 'neuron':
-        this.values.set(node.id, operations.fire(this.audibleCurrent(node), this.steps, this.neuron(node), this.settings.neuron));
-        return;
       case 'maxPool':
         this.values.set(node.id, operations.maxPool(this.value(node.input), node.size));
         return;
@@ -322,6 +326,21 @@ export class Pass {
     else this.operations.release(value);
     this.norms.delete(node);
     this.values.set(node, this.operations.zeros(value.shape));
+  }
+
+  private async fire(node: NeuronNode): Promise<FiredBatch> {
+    const { operations, steps, settings } = this;
+    const current = this.audibleCurrent(node);
+    const fired = operations.fire(current, steps, this.neuron(node), settings.neuron);
+    const spikes = fired.neuron === 'lif' ? settings.spikes?.get(node.id) : undefined;
+    if (!spikes) return fired;
+    const [before = new Float32Array(), after = new Float32Array()] = await operations.read([current, fired]);
+    const moved = currentThatFires(before, spikes, after, steps, settings.neuron);
+    if (!moved) return fired;
+    operations.release(fired);
+    const replacement = operations.values(moved, { ...current.shape, steps });
+    this.replaced.push(replacement);
+    return operations.fire(replacement, steps, 'lif', settings.neuron);
   }
 
   /** What a neuron layer integrates: silenced neurons are held far below their threshold, and let no gradient pass. */

@@ -28,8 +28,9 @@ export interface DigitSceneSettings {
 
 export const defaultDigitScene: DigitSceneSettings = { size: 160, digits: { fewest: 1, most: 8 } };
 
-/** Longest side of the smallest digits, in pixels. */
-const smallestDigit = 24;
+/** Longest side of the smallest digits: this share of the picture, and so many pixels at least. */
+const smallestShare = 0.15;
+const smallestSide = 24;
 /** The largest digits' longest side: this share of the picture where there is one; with n digits, over the root of n. */
 const largestShare = 0.82;
 /** The same of digits that are written in rows, by their height. */
@@ -186,17 +187,22 @@ interface Shaped {
   layAt: (mask: InkMask, left: number, top: number) => void;
 }
 
+function smallestDigit(size: number): number {
+  return Math.max(smallestSide, smallestShare * size);
+}
+
 /** Digits anywhere, of one size or of many. */
 function scatter(pool: readonly HandwrittenDigit[], random: Random, size: number, common: Hand, paper: Colour, isPad: boolean, wanted: number): Written[] {
   const written: Written[] = [];
-  const largest = Math.max(smallestDigit, (size * largestShare) / Math.sqrt(wanted));
-  const drawSize = (): number => between(random, smallestDigit, largest);
+  const smallest = smallestDigit(size);
+  const largest = Math.max(smallest, (size * largestShare) / Math.sqrt(wanted));
+  const drawSize = (): number => between(random, smallest, largest);
   const usual = random() < 0.6 ? drawSize() : undefined;
   const isMixed = random() < 0.2;
   for (let tries = 0; written.length < wanted && tries < sizeTries * wanted; tries++) {
     // Where there is no place left for large ones, smaller ones are tried.
     const shrink = 1 - (0.6 * tries) / (sizeTries * wanted);
-    const side = Math.min(largest, Math.max(smallestDigit, (usual === undefined ? drawSize() : usual * between(random, 0.8, 1.25)) * shrink));
+    const side = Math.min(largest, Math.max(smallest, (usual === undefined ? drawSize() : usual * between(random, 0.8, 1.25)) * shrink));
     const index = Math.floor(random() * pool.length);
     const digit = pool[index];
     if (!digit) continue;
@@ -213,7 +219,8 @@ function scatter(pool: readonly HandwrittenDigit[], random: Random, size: number
 /** Digits one after the other on sloping lines, as numbers are written. Empty where not even one fits. */
 function writeRows(pool: readonly HandwrittenDigit[], random: Random, size: number, hand: Hand, wanted: number): Written[] {
   const written: Written[] = [];
-  const height = between(random, smallestDigit, Math.max(smallestDigit, (size * largestRowShare) / Math.sqrt(wanted)));
+  const smallest = smallestDigit(size);
+  const height = between(random, smallest, Math.max(smallest, (size * largestRowShare) / Math.sqrt(wanted)));
   const slope = between(random, -0.14, 0.14);
   const gap = between(random, 0.06, 0.5) * height;
   const start = between(random, 0.02, 0.25) * size;

@@ -1,10 +1,10 @@
 import { instantiate } from './kernels';
 import { help, type HelperSetup } from './team';
 
-/** The work of a helper, from the message that sets it up. @param ready is called before it begins, and nothing after it returns */
-export function serve({ module, memory, job, thread, threads }: HelperSetup, ready: () => void): never {
+/** The work of a helper, from the message that sets it up. @param ready is called before it begins */
+export function serve({ module, memory, job, thread, threads }: HelperSetup, ready: () => void): void {
   const kernels = instantiate(module, memory);
   kernels.start(thread, threads);
   ready();
-  return help(kernels, job);
+  help(kernels, job, thread);
 }

@@ -8,6 +8,8 @@ import type {
   LayerClock,
   NeuronParameters,
   Operations,
+  Region,
+  RegionOperations,
   Signal,
   Spikes,
 } from '../operations';
@@ -92,9 +94,12 @@ const smallWork = 20_000;
  * the weight rows of what is on the lists (src/decisions/0009-event-driven-engine.md). A convolution of spikes runs when its
  * result is needed: in front of max pooling or an addition it does their work before its sums leave the registers.
  */
-export class EventOperations implements Operations {
+export class EventOperations implements Operations, RegionOperations {
   readonly backend = 'event';
+  /** An output is summed in the same order wherever its layer begins and ends. */
+  readonly regions: RegionOperations = this;
   readonly threads: number;
+  readonly lost: Promise<string>;
   private readonly heap: Heap;
   private readonly kernels: Kernels;
   /** Scratch of the spiking convolutions, a part for each thread. */
@@ -106,6 +111,7 @@ export class EventOperations implements Operations {
   ) {
     this.kernels = team.kernels;
     this.threads = team.threads;
+    this.lost = team.lost;
     this.heap = new Heap(this.kernels.memory, this.kernels.start(0, team.threads));
   }
 
@@ -463,6 +469,57 @@ export class EventOperations implements Operations {
   countSpikes(input: Spikes): Signal {
     const { counts, shape } = (input as EventSpikes).lists;
     return this.input(counts, { steps: shape.steps, height: 1, width: 1, channels: 1 });
+  }
+
+  share(input: Signal): Signal {
+    // As one part, so that regions of it are rows of the heap.
+    this.joined(input);
+    const { parts } = input as EventSignal;
+    for (const part of parts) part.owners++;
+    return signal(input.shape, [...parts]);
+  }
+
+  crop(input: Signal, region: Region): Signal {
+    const shape = { ...input.shape, height: region.bottom - region.top, width: region.right - region.left };
+    const target = this.allocate(shape);
+    this.copyRegion(this.joined(input), input.shape, region, target, shape, 0, 0);
+    return stored(shape, target);
+  }
+
+  paste(patch: Signal, region: Region, target: Signal, top: number, left: number): void {
+    this.copyRegion(this.joined(patch), patch.shape, region, this.joined(target), target.shape, top, left);
+  }
+
+  /** A region of every step of `source` to where its corner is `top` and `left` in `target`; both have as many steps and channels. */
+  private copyRegion(source: number, from: FeatureShape, { top, left, bottom, right }: Region, target: number, to: FeatureShape, toTop: number, toLeft: number): void {
+    const pixelBytes = strideOf(from.channels) * 4;
+    const [sourceRowBytes, targetRowBytes] = [from.width * pixelBytes, to.width * pixelBytes];
+    for (let step = 0; step < from.steps; step++) {
+      this.copyChannels(
+        source + (step * from.height + top) * sourceRowBytes + left * pixelBytes, sourceRowBytes,
+        bottom - top, (right - left) * pixelBytes,
+        target + (step * to.height + toTop) * targetRowBytes + toLeft * pixelBytes, targetRowBytes,
+      );
+    }
+  }
+
+  spikesPerPixel(input: Spikes): Uint16Array {
+    const { starts, shape: { steps, height, width } } = (input as EventSpikes).lists;
+    const common = commonLists(steps);
+    const lists = common + steps;
+    const begins = this.heap.wholeNumbers(starts, height * (width + 1) * lists);
+    const result = new Uint16Array(height * width * steps);
+    const onList = (at: number): number => ((begins[at + lists] ?? 0) - (begins[at] ?? 0)) >> 1;
+    let to = 0;
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) {
+        const first = (y * (width + 1) + x) * lists;
+        const even = (common > 0 ? onList(first) : 0) + (common > 1 ? onList(first + 1) : 0);
+        const odd = (common > 0 ? onList(first) : 0) + (common > 1 ? onList(first + 2) : 0);
+        for (let step = 0; step < steps; step++) result[to++] = (step % 2 === 0 ? even : odd) + onList(first + common + step);
+      }
+    }
+    return result;
   }
 
   read(values: readonly (Signal | Spikes)[]): Promise<Float32Array[]> {

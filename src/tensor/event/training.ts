@@ -398,7 +398,8 @@ export class EventTraining implements TrainingOperations {
         const { channels } = value.shape;
         const data = this.withoutPadding(this.addressOf(value), stored(value.shape) / strideOf(channels), channels);
         if (!spikes(value)) return data;
-        const { threshold } = (value as EventFired).parameters;
+        // As the kernels have it: a membrane exactly at the rounded threshold did not fire.
+        const threshold = Math.fround((value as EventFired).parameters.threshold);
         return data.map((membrane) => Number(membrane > threshold));
       }),
     );
