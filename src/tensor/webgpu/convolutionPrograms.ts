@@ -200,15 +200,24 @@ export function spikingProgram({ walk, vectors }: SpikingTile, steps: number, ep
     ${pool === 1 ? '' : `${perStep((t) => perVector((v) => `largest${t}_${v} = select(max(largest${t}_${v}, sum${t}_${v}), sum${t}_${v}, window == 0); sum${t}_${v} = vec4f(0.0);`))} }`}
   }
   ${pool === 1 ? '' : perStep((t) => perVector((v) => `sum${t}_${v} = largest${t}_${v};`))}
+  ${addend ? addendBody(steps, vectors) : ''}
   ${perVector((v) => `
   if (exists && vector + ${v} < uniforms.outputVectors) {
     ${perStep((t) => `
-    ${addend ? `sum${t}_${v} += addendAt(${t}, pixel, vector + ${v});` : ''}
+    ${addend ? `sum${t}_${v} += added[${t * vectors + v}];` : ''}
     ${storesSums(epilogue) ? `sums[(${t} * uniforms.pixels + pixel) * uniforms.outputVectors + vector + ${v}] = sum${t}_${v};` : ''}`)}
   }`)}
   ${fire ? neuronBody(steps, vectors, fire, bySubgroup) : ''}`,
   };
 }
+
+/** In a loop: compilers would repeat all of the reading for each sum, which takes them long. */
+const addendBody = (steps: number, vectors: number): string => `
+  var added : array<vec4f, ${steps * vectors}>;
+  for (var sum = 0; sum < ${steps * vectors}; sum++) {
+    let place = vector + sum % ${vectors};
+    if (exists && place < uniforms.outputVectors) { added[sum] = addendAt(sum / ${vectors}, pixel, place); }
+  }`;
 
 const placeInWindow = (place: string, inWindow: string, pool: number): string => (pool === 1 ? `${place}` : `(${place} * ${pool} + ${inWindow})`);
 
