@@ -6,7 +6,7 @@ import { Button, Panel, SelectField, SwitchField, ToggleGroupField } from '../..
 
 const steps = [1, 2, 3, 4, 5, 6, 8, 10, 12, 16].map((count) => ({ id: String(count), label: String(count) }));
 const convertedSteps = [32, 64, 128, 256, 512, 1024].map((count) => ({ id: String(count), label: String(count) }));
-const sizes = ['own', '128', '160', '256', '320', '416', '512', '640'] as const;
+const sizes = ['own', '128', '160', '192', '224', '256', '320', '416', '512', '640'] as const;
 const limits = ['all', '20', '100', '500', '2000'] as const;
 
 /** What is to be measured, and the buttons that start and stop it. */

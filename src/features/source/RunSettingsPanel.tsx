@@ -8,7 +8,7 @@ const resets = [
   { id: 'soft', label: 'soft: by the threshold' },
 ] as const;
 
-const inputSizes = ['native', '128', '192', '256', '320', '416', '512', '640'] as const;
+const inputSizes = ['native', '128', '160', '192', '224', '256', '320', '416', '512', '640'] as const;
 
 /** What the networks run with. Everything is live; one control puts the trained values back. */
 export function RunSettingsPanel() {
