@@ -14,8 +14,8 @@ export const shippedModels = [
   { name: 'bccd', title: 'Blood cells (EMS-Res10, 256 px)', reads: 'pictures', slots: ['snn', 'ann'] },
   digitsModel,
   { name: 'cards', title: 'Playing cards (EMS-Res10, 256 px)', reads: 'pictures', slots: ['snn', 'ann'] },
-  { name: 'nmnist-scenes', title: 'Digits from events (EMS-Res10, 128 px)', reads: 'events', slots: ['snn'] },
-  { name: 'digits-events', title: 'Digits from events, with an ANN twin (EMS-Res10, 128 px)', reads: 'events', slots: ['snn', 'ann'] },
+  { name: 'digits-events', title: 'Digits from events (EMS-Res10, 192 px)', reads: 'events', slots: ['snn', 'ann'] },
+  { name: 'nmnist-scenes', title: 'Digits from events, released code (EMS-Res10, 128 px)', reads: 'events', slots: ['snn'] },
 ] as const;
 
 export async function startEngine(): Promise<void> {
