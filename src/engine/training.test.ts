@@ -174,7 +174,7 @@ describe('a run', () => {
     const { manifest, safetensors, torch } = await finishRun(trainer, store, undefined, quietTask, {});
     expect(manifest).toMatchObject({ name: 'squares', inputSize: 32, steps: 2, reads: 'pictures', description: { classNames } });
     expect(manifest.weights.snn?.bytes).toBe(safetensors.size);
-    expect(manifest.scores.map(({ rule }) => rule)).toEqual(['released', 'COCO']);
+    expect(manifest.scores.map(({ rule }) => rule)).toEqual(['released code', 'COCO']);
     const [opened, fromTorch] = [await openCheckpoint(safetensors, quietTask), await openCheckpoint(torch, quietTask)];
     expect(opened).toMatchObject({ mode: 'snn', description: { classNames } });
     expect(new Set(fromTorch.tensors.keys())).toEqual(new Set(opened.tensors.keys()));
