@@ -194,7 +194,7 @@ function Caption({ pane, count, slot }: { pane: PaneResult | undefined; count: n
         {timing.inferenceMs.toFixed(0)} ms
       </span>
       {' · '}
-      <span>{count} boxes</span>
+      <span>{count === 1 ? '1 box' : `${count} boxes`}</span>
       {picojoules !== null && picojoules > 0 && (
         <>
           {' · '}

@@ -90,7 +90,7 @@ export function SourcePanel() {
       {source?.kind === 'picture' && source.truth.length > 0 && (
         <SwitchField
           label="Compare with labels"
-          description={`${source.truth.length} boxes are known: which of them were found, which were missed, and which boxes are false`}
+          description={`${source.truth.length === 1 ? '1 box is' : `${source.truth.length} boxes are`} known: which of them were found, which were missed, and which boxes are false`}
           isOn={areLabelsShown}
           onChange={(labels) => setView({ labels })}
         />
