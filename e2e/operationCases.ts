@@ -334,6 +334,60 @@ export const operationCases: Record<string, OperationCase> = {
     );
   },
 
+  'fires behind a convolution and behind an addition, whoever else reads their sums': async (tested, share) => {
+    const cases = fc.record({
+      shape: fc.record({
+        steps: fc.integer({ min: 1, max: 5 }),
+        height: fc.integer({ min: 2, max: 9 }),
+        width: fc.integer({ min: 2, max: 20 }),
+        channels: fc.constantFrom(3, 8, 20),
+      }),
+      outputChannels: fc.constantFrom(1, 4, 9, 16, 20, 31, 32, 48, 76),
+      kernel: fc.constantFrom(1, 3),
+      still: fc.boolean(),
+      /** Most neurons are silent, or half of them. */
+      threshold: fc.constantFrom(0.25, 0.95),
+      first: fc.constantFrom('neurons', 'sums', 'pooling'),
+      reset: fc.constantFrom(...resetModes),
+      seed: fc.integer({ min: 0, max: 1000 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(cases, async ({ shape: size, outputChannels, kernel, still, threshold, first, reset, seed }) => {
+        const list = (length: number, salt: number): Float32Array =>
+          Float32Array.from({ length }, (_, index) => Math.round(Math.sin(seed + salt + index * 12.9898) * 64) / 64);
+        const neuron = { decay: 0.25, threshold: 0.5, reset };
+        const results = await Promise.all(
+          [reference, tested].map(async (operations) => {
+            const from = { ...size, steps: still ? 1 : size.steps };
+            const current = operations.input(list(elementCount(from), 0), from);
+            const { spikes } = operations.leakyIntegrateAndFire(current, size.steps, { ...neuron, threshold }, false);
+            const convolution = operations.loadConvolution({
+              ...{ name: 'tested', kernel, stride: 1, padding: kernel >> 1, inputChannels: size.channels, outputChannels },
+              weights: list(kernel * kernel * size.channels * outputChannels, 1),
+              bias: list(outputChannels, 2),
+            });
+            const fire = (input: Signal): Spikes => operations.leakyIntegrateAndFire(input, size.steps, neuron, false).spikes;
+            const dense = operations.denseConvolution(current, convolution);
+            if (first === 'sums') operations.release(operations.upsample(dense));
+            const firedDense = fire(dense);
+            const convolved = operations.spikingConvolution(spikes, convolution);
+            const sum = operations.add(dense, convolved);
+            if (first === 'sums') operations.release(operations.upsample(sum));
+            const pooled = first === 'pooling' ? operations.maxPool(sum, 2) : undefined;
+            const firedSum = fire(sum);
+            const wanted = [dense, firedDense, sum, firedSum, pooled ?? operations.maxPool(sum, 2), fire(sum)];
+            const arrays = await operations.read(wanted);
+            for (const value of [...wanted, current, spikes, convolution, convolved]) operations.release(value);
+            return arrays;
+          }),
+        );
+        const [expected = [], actual = []] = results;
+        expected.forEach((array, index) => expectClose(actual[index], array, 0));
+      }),
+      { numRuns: Math.ceil(80 * share) },
+    );
+  },
+
   'adds and fires on what is pooled, upsampled and concatenated': async (tested, share) => {
     const cases = fc.record({
       shape: fc.record({

@@ -37,9 +37,10 @@ export interface Kernels {
     source: number, steps: number, height: number, width: number, channels: number, pixelBytes: number, padding: number, target: number,
   ): void;
   denseConvolution(
-    first: number, last: number, source: number, stepBytes: number, rowBytes: number, pixelBytes: number,
+    first: number, last: number, source: number, steps: number, stepBytes: number, rowBytes: number, pixelBytes: number,
     kernelRows: number, run: number, stride: number, height: number, width: number,
-    weights: number, bias: number, outputs: number, target: number, targetPixelBytes: number,
+    weights: number, bias: number, channels: number, target: number, targetPixelBytes: number,
+    masks: number, neuronSteps: number, decay: number, threshold: number, softReset: number,
   ): void;
   relu(source: number, values: number, target: number): void;
   add(a: number, b: number, values: number, target: number): void;

@@ -21,7 +21,7 @@ import { packWeights, packedLength, unpackWeights, type WeightLayout } from './w
 
 /**
  * Some channels of a signal, owned by the signals that it is a part of: in the heap as `[steps, height, width, stride]`
- * with a stride that is a multiple of 4 (what lies beyond the channels is not read), or a convolution of spikes that
+ * with a stride that is a multiple of 4 (what lies beyond the channels is not read), or a convolution that
  * nobody has needed yet, which can still take on what comes after it.
  */
 interface Part {
@@ -29,13 +29,33 @@ interface Part {
   /** 1 where it is the same at every step. */
   steps: number;
   owners: number;
-  content: { kind: 'stored'; address: number } | PendingConvolution;
+  content: { kind: 'stored'; address: number } | PendingSpiking | PendingDense;
 }
 
-interface PendingConvolution {
-  kind: 'pending';
+interface PendingSpiking {
+  kind: 'spiking';
   lists: SpikeLists;
   convolution: LoadedConvolution;
+  /** What is added to its sums. */
+  addend: StoredPart | undefined;
+}
+
+interface PendingDense {
+  kind: 'dense';
+  source: StoredPart;
+  sourceShape: FeatureShape;
+  convolution: LoadedConvolution;
+}
+
+interface StoredPart extends Part {
+  content: { kind: 'stored'; address: number };
+}
+
+/** The neurons that read what a convolution writes, and where their bits go. */
+interface Firing {
+  masks: number;
+  steps: number;
+  parameters: NeuronParameters;
 }
 
 /** Parts lie behind each other along channels, so that a concatenation copies nothing; all but the last have a multiple of 4. */
@@ -91,8 +111,9 @@ const smallWork = 20_000;
 
 /**
  * The operations on the CPU with a cost that follows the spikes: spikes are lists of channels, and a convolution adds
- * the weight rows of what is on the lists (src/decisions/0009-event-driven-engine.md). A convolution of spikes runs when its
- * result is needed: in front of max pooling or an addition it does their work before its sums leave the registers.
+ * the weight rows of what is on the lists (src/decisions/0009-event-driven-engine.md). A convolution runs when its
+ * result is needed: one of spikes does the work of max pooling or of an addition behind it before its sums leave the registers, and neurons that read
+ * a convolution or such an addition fire before its sums leave the nearest cache.
  */
 export class EventOperations implements Operations, RegionOperations {
   readonly backend = 'event';
@@ -153,35 +174,11 @@ export class EventOperations implements Operations, RegionOperations {
 
   denseConvolution(input: Signal, convolution: Convolution): Signal {
     const { loaded } = convolution as EventConvolution;
-    const { kernel, stride, padding, inputChannels } = loaded.geometry;
-    const { steps, height, width } = input.shape;
     const shape = convolvedShape(input.shape, loaded.geometry);
-    const weights = this.weights(loaded, 'dense');
-    const target = this.allocate(shape);
-    let source = this.joined(input);
-    let pixelBytes = strideOf(inputChannels) * 4;
-    let rows = height;
-    let columns = width;
-    let surrounded: number | undefined;
-    if (kernel > 1 || padding > 0) {
-      rows += 2 * padding;
-      columns += 2 * padding;
-      surrounded = this.heap.allocate(steps * rows * columns * inputChannels * 4);
-      this.kernels.surround(source, steps, height, width, inputChannels, pixelBytes, padding, surrounded);
-      source = surrounded;
-      pixelBytes = inputChannels * 4;
-    }
-    const started = this.now();
-    const places = shape.steps * shape.height * shape.width;
-    this.perform(
-      'denseConvolution', places, (places * strideOf(shape.channels) * kernel * kernel * inputChannels) / 4,
-      source, rows * columns * pixelBytes, columns * pixelBytes, pixelBytes,
-      kernel, kernel * inputChannels, stride, shape.height, shape.width,
-      weights, loaded.bias, strideOf(shape.channels), target, strideOf(shape.channels) * 4,
-    );
-    if (surrounded !== undefined) this.heap.release(surrounded);
-    this.clock?.(loaded.name, this.now() - started);
-    return stored(shape, target);
+    const source = this.stored(input);
+    source.owners++;
+    loaded.owners++;
+    return pending(shape, { kind: 'dense', source, sourceShape: input.shape, convolution: loaded });
   }
 
   spikingConvolution(input: Spikes, convolution: Convolution): Signal {
@@ -196,17 +193,15 @@ export class EventOperations implements Operations, RegionOperations {
     const { lists } = input as EventSpikes;
     lists.owners++;
     loaded.owners++;
-    const shape = convolvedShape(input.shape, loaded.geometry);
-    const { channels, steps } = shape;
-    return signal(shape, [{ channels, steps, owners: 1, content: { kind: 'pending', lists, convolution: loaded } }]);
+    return pending(convolvedShape(input.shape, loaded.geometry), { kind: 'spiking', lists, convolution: loaded, addend: undefined });
   }
 
   leakyIntegrateAndFire(input: Signal, steps: number, parameters: NeuronParameters, record: boolean) {
     if (steps > maximumSteps) throw new RangeError(`The neuron runs over at most ${maximumSteps} steps.`);
     const shape = { ...input.shape, steps };
     const masks = this.allocateMasks(shape, 1);
-    const pending = record ? undefined : pendingOf(input, steps);
-    if (pending) this.convolve(pending, 0, 0, { fire: { masks, parameters } });
+    const part = record ? undefined : unfinished(input, steps);
+    if (part) this.fireBehind(part, input.shape, { masks, steps, parameters });
     else this.fire(input, shape, parameters, masks);
     const lists = this.listed(masks, shape, 1);
     this.heap.release(masks);
@@ -214,14 +209,21 @@ export class EventOperations implements Operations, RegionOperations {
     return { spikes, membrane: record ? this.membranes(input, shape, parameters) : undefined };
   }
 
-  private fire(input: Signal, shape: FeatureShape, { decay, threshold, reset }: NeuronParameters, masks: number): void {
+  private fire(input: Signal, shape: FeatureShape, parameters: NeuronParameters, masks: number): void {
     this.eachPart(input, shape, masks, (source, part, partMasks) =>
       this.perform(
         'leakyIntegrateAndFire', shape.height * shape.width, elementCount({ ...shape, channels: part.channels }),
         source, partStepBytes(part, shape), strideOf(part.channels) * 4, shape.height * shape.width, shape.steps, part.channels,
-        decay, threshold, Number(reset === 'soft'), partMasks, maskBytes(shape.channels),
+        ...neuronArguments(parameters), partMasks, maskBytes(shape.channels),
       ),
     );
+  }
+
+  /** Fires as a convolution that was put off is done. Sums with an addend are those of a trunk, which others read too. */
+  private fireBehind(part: Part, shape: FeatureShape, fire: Firing): void {
+    const { content } = part;
+    if (content.kind === 'spiking' && !content.addend) this.convolve(content, 0, 0, { fire });
+    else this.materialised(part, shape, fire);
   }
 
   /** Runs neurons part by part. */
@@ -244,14 +246,14 @@ export class EventOperations implements Operations, RegionOperations {
     this.clock?.(neuronsOnClock, this.now() - started);
   }
 
-  private membranes(input: Signal, shape: FeatureShape, { decay, threshold, reset }: NeuronParameters): Signal {
+  private membranes(input: Signal, shape: FeatureShape, parameters: NeuronParameters): Signal {
     const target = this.allocate(shape);
     let at = target;
     for (const part of (input as EventSignal).parts) {
       const pixelBytes = strideOf(part.channels) * 4;
       this.kernels.membranes(
         this.materialised(part, shape), partStepBytes(part, shape), pixelBytes, shape.height * shape.width, shape.steps, pixelBytes,
-        decay, threshold, Number(reset === 'soft'), at, strideOf(shape.channels) * 4,
+        ...neuronArguments(parameters), at, strideOf(shape.channels) * 4,
       );
       at += part.channels * 4;
     }
@@ -377,13 +379,14 @@ export class EventOperations implements Operations, RegionOperations {
     const { height, width } = input.shape;
     const shape = { ...input.shape, height: Math.floor(height / size), width: Math.floor(width / size) };
     return this.fromParts(input, shape, (part, target, pixelBytes) => {
-      if (part.content.kind === 'pending') {
+      if (part.content.kind === 'spiking' && !part.content.addend) {
         this.convolve(part.content, target, pixelBytes, { pool: size });
         return;
       }
+      const source = this.materialised(part, input.shape);
       const bytes = strideOf(part.channels) * 4;
       const rows = part.steps * shape.height;
-      this.perform('maxPool', rows, (rows * shape.width * size * size * bytes) / 16, part.content.address, bytes, height, width, size, bytes, target, pixelBytes);
+      this.perform('maxPool', rows, (rows * shape.width * size * size * bytes) / 16, source, bytes, height, width, size, bytes, target, pixelBytes);
     });
   }
 
@@ -435,13 +438,14 @@ export class EventOperations implements Operations, RegionOperations {
   add(a: Signal, b: Signal): Signal {
     const shape = { ...a.shape, steps: Math.max(a.shape.steps, b.shape.steps) };
     const stepBytes = valuesPerStep(shape) * 4;
-    const pending = pendingOf(a, shape.steps) ?? pendingOf(b, shape.steps);
-    if (pending) {
-      const other = pendingOf(a, shape.steps) ? b : a;
-      const addend = { address: this.joined(other), stepBytes: other.shape.steps === 1 ? 0 : stepBytes };
-      const target = this.allocate(shape);
-      this.convolve(pending, target, strideOf(shape.channels) * 4, { addend });
-      return stored(shape, target);
+    for (const [value, other] of [[a, b], [b, a]] as const) {
+      const content = unfinished(value, shape.steps)?.content;
+      if (content?.kind !== 'spiking' || content.addend) continue;
+      content.lists.owners++;
+      content.convolution.owners++;
+      const addend = this.stored(other);
+      addend.owners++;
+      return pending(shape, { ...content, addend });
     }
     const first = this.joined(a);
     const second = this.joined(b);
@@ -611,20 +615,15 @@ export class EventOperations implements Operations, RegionOperations {
 
   /** @param target 0 where only what fires is wanted */
   private convolve(
-    { lists, convolution }: PendingConvolution,
+    { lists, convolution, addend }: PendingSpiking,
     target: number,
     targetPixelBytes: number,
-    after: {
-      pool?: number;
-      addend?: { address: number; stepBytes: number };
-      fire?: { masks: number; parameters: NeuronParameters };
-    },
+    { pool = 1, fire }: { pool?: number; fire?: Firing | undefined },
   ): void {
     const { geometry, bias } = convolution;
     const { kernel, stride, padding, inputChannels, outputChannels } = geometry;
     const { starts, active, shape } = lists;
     const { height, width } = convolvedShape(shape, geometry);
-    const { pool = 1, addend, fire } = after;
     const weights = this.weights(convolution, 'spiking');
     const large = packedLength(geometry, 'spiking') * 4 > largeWeightsBytes;
     // A neuron that fires at every step is on one list only, unless it fires more than once.
@@ -643,11 +642,42 @@ export class EventOperations implements Operations, RegionOperations {
       starts, active, shape.steps, shape.height, shape.width, inputChannels,
       kernel, stride, padding, height, width, pool,
       weights, bias, outputChannels, target, targetPixelBytes,
-      addend?.address ?? 0, addend?.stepBytes ?? 0, strideOf(outputChannels) * 4,
-      fire?.masks ?? 0, fire?.parameters.decay ?? 0, fire?.parameters.threshold ?? 0, Number(fire?.parameters.reset === 'soft'),
+      addend?.content.address ?? 0, addend ? partStepBytes(addend, { height, width }) : 0, strideOf(outputChannels) * 4,
+      fire?.masks ?? 0, ...neuronArguments(fire?.parameters),
       capacity, mostRows, chunkPixels, scratch.address, scratch.bytes,
     );
     this.clock?.(convolution.name, this.now() - started);
+  }
+
+  private convolveDense({ source: { content, steps }, sourceShape, convolution }: PendingDense, target: number, fire: Firing | undefined): void {
+    const { geometry, bias, name } = convolution;
+    const { kernel, stride, padding, inputChannels, outputChannels } = geometry;
+    const { height, width } = convolvedShape(sourceShape, geometry);
+    const weights = this.weights(convolution, 'dense');
+    let source = content.address;
+    let pixelBytes = strideOf(inputChannels) * 4;
+    let rows = sourceShape.height;
+    let columns = sourceShape.width;
+    let surrounded: number | undefined;
+    if (kernel > 1 || padding > 0) {
+      rows += 2 * padding;
+      columns += 2 * padding;
+      surrounded = this.heap.allocate(steps * rows * columns * inputChannels * 4);
+      this.kernels.surround(source, steps, sourceShape.height, sourceShape.width, inputChannels, pixelBytes, padding, surrounded);
+      source = surrounded;
+      pixelBytes = inputChannels * 4;
+    }
+    const started = this.now();
+    const places = height * width;
+    this.perform(
+      'denseConvolution', places, (steps * places * strideOf(outputChannels) * kernel * kernel * inputChannels) / 4,
+      source, steps, rows * columns * pixelBytes, columns * pixelBytes, pixelBytes,
+      kernel, kernel * inputChannels, stride, height, width,
+      weights, bias, outputChannels, target, strideOf(outputChannels) * 4,
+      fire?.masks ?? 0, fire?.steps ?? 0, ...neuronArguments(fire?.parameters),
+    );
+    if (surrounded !== undefined) this.heap.release(surrounded);
+    this.clock?.(name, this.now() - started);
   }
 
   /** Only asked where somebody listens. */
@@ -731,15 +761,23 @@ export class EventOperations implements Operations, RegionOperations {
   }
 
   /** Where the part lies; a convolution that was put off is done now. */
-  private materialised(part: Part, { height, width }: FeatureShape): number {
-    const { content } = part;
+  private materialised(part: Part, { height, width }: FeatureShape, fire?: Firing): number {
+    const { content, channels, steps } = part;
     if (content.kind === 'stored') return content.address;
-    const { channels, steps } = part;
     const address = this.allocate({ steps, height, width, channels });
-    this.convolve(content, address, strideOf(channels) * 4, {});
+    if (content.kind === 'dense') this.convolveDense(content, address, fire);
+    else this.convolve(content, address, strideOf(channels) * 4, { fire });
     part.content = { kind: 'stored', address };
-    this.disownPending(content);
+    this.disownContent(content);
     return address;
+  }
+
+  /** The only part of the signal, in the heap. */
+  private stored(input: Signal): StoredPart {
+    this.joined(input);
+    const [part] = (input as EventSignal).parts;
+    if (part?.content.kind !== 'stored') throw new TypeError('A joined signal is stored.');
+    return part as StoredPart;
   }
 
   /** A copy of a signal of one step, as one part. */
@@ -761,14 +799,20 @@ export class EventOperations implements Operations, RegionOperations {
 
   private disownPart(part: Part): void {
     part.owners--;
-    if (part.owners > 0) return;
-    if (part.content.kind === 'stored') this.heap.release(part.content.address);
-    else this.disownPending(part.content);
+    if (part.owners === 0) this.disownContent(part.content);
   }
 
-  private disownPending({ lists, convolution }: PendingConvolution): void {
-    this.disownLists(lists);
-    this.disownConvolution(convolution);
+  private disownContent(content: Part['content']): void {
+    if (content.kind === 'stored') {
+      this.heap.release(content.address);
+      return;
+    }
+    this.disownConvolution(content.convolution);
+    if (content.kind === 'dense') this.disownPart(content.source);
+    else {
+      this.disownLists(content.lists);
+      if (content.addend) this.disownPart(content.addend);
+    }
   }
 
   private disownLists(lists: SpikeLists): void {
@@ -797,12 +841,21 @@ function stored(shape: FeatureShape, address: number): Signal {
   return signal(shape, [{ channels, steps, owners: 1, content: { kind: 'stored', address } }]);
 }
 
-/** The convolution that the whole signal waits for, if it has as many steps as wanted. */
-function pendingOf(value: Signal, steps: number): PendingConvolution | undefined {
-  const { parts, shape } = value as EventSignal;
-  const [part] = parts;
-  if (parts.length !== 1 || part?.content.kind !== 'pending' || shape.steps !== steps) return undefined;
-  return part.content;
+function pending(shape: FeatureShape, content: PendingSpiking | PendingDense): Signal {
+  const { channels, steps } = shape;
+  return signal(shape, [{ channels, steps, owners: 1, content }]);
+}
+
+/** The convolution that the whole signal waits for, if neurons over so many steps can read it as it is. */
+function unfinished(value: Signal, steps: number): Part | undefined {
+  const [part, ...others] = (value as EventSignal).parts;
+  if (!part || others.length > 0 || part.content.kind === 'stored') return undefined;
+  return part.steps === steps || (part.content.kind === 'dense' && part.steps === 1) ? part : undefined;
+}
+
+/** As kernels take it; whatever where no neuron is behind them. */
+function neuronArguments({ decay, threshold, reset }: NeuronParameters = { decay: 0, threshold: 0 }): [number, number, number] {
+  return [decay, threshold, Number(reset === 'soft')];
 }
 
 function strideOf(channels: number): number {
@@ -821,7 +874,7 @@ function commonLists(steps: number): number {
 }
 
 /** 0 where the part is the same at every step. */
-function partStepBytes({ steps, channels }: Part, { height, width }: FeatureShape): number {
+function partStepBytes({ steps, channels }: Part, { height, width }: Pick<FeatureShape, 'height' | 'width'>): number {
   return steps === 1 ? 0 : height * width * strideOf(channels) * 4;
 }
 

@@ -301,6 +301,13 @@ let pixelEntries: usize = 0;
 /** A run: silent windows, windows that spikes reach, where the lists of the first of these are, and which entry is 0 there. */
 const runBytes: usize = 16;
 
+/** The LIF neuron behind the convolution, and how its bits lie. Set by the convolution as well. */
+let decay: f32 = 0;
+let threshold: f32 = 0;
+let softReset: i32 = 0;
+let maskStepBytes: usize = 0;
+let maskPixelBytes: usize = 0;
+
 /** Where the sums of what several steps have in common are: made only where something is on the list. */
 // @ts-ignore: decorator
 @inline
@@ -326,12 +333,25 @@ function moves(cursor: usize, listBytes: usize): bool {
   return v128.any_true(bytes);
 }
 
-/** A block of output channels for the pixels of some runs, written where they belong. */
+/** The neurons of a pixel's block of at most 32 channels. @param currents of the first step; `stepBytes` 0 where they are the same at every step */
+// @ts-ignore: decorator
+@inline
+function firePixel(currents: usize, stepBytes: usize, steps: i32, mask: usize, realLow: i32, realHigh: i32): void {
+  fire16(currents, stepBytes, steps, decay, threshold, softReset, mask, maskStepBytes, realLow);
+  if (realHigh != 0) fire16(currents + 64, stepBytes, steps, decay, threshold, softReset, mask + 2, maskStepBytes, realHigh);
+}
+
+/**
+ * A block of output channels for the pixels of some runs, written where they belong.
+ * @param masks 0, or where the bits of the neurons go that read what is written
+ */
 function storeBlock(
-  run: usize, runsEnd: usize, steps: i32, block: i32, vectors: i32, weights: usize, bias: usize,
-  target: usize, targetStepBytes: usize, targetPixelBytes: usize, addend: usize, addendStepBytes: usize, addendPixelBytes: usize,
+  run: usize, runsEnd: usize, steps: i32, block: i32, channels: i32, vectors: i32, weights: usize, bias: usize,
+  target: usize, targetStepBytes: usize, targetPixelBytes: usize, addend: usize, addendStepBytes: usize, addendPixelBytes: usize, masks: usize,
 ): void {
   const rowSize = <usize>block << 2;
+  const realLow = realBits(0, channels);
+  const realHigh = channels > 16 ? realBits(16, channels) : 0;
   for (; run < runsEnd; run += runBytes) {
     const silent = load<i32>(run);
     if (silent != 0) {
@@ -343,16 +363,23 @@ function storeBlock(
         to += targetStepBytes;
         added += addendStepBytes;
       }
+      if (masks != 0) {
+        for (let pixel: usize = 0; pixel < <usize>silent; pixel++) {
+          firePixel(target + pixel * targetPixelBytes, targetStepBytes, steps, masks + pixel * maskPixelBytes, realLow, realHigh);
+        }
+        masks += <usize>silent * maskPixelBytes;
+      }
       target += <usize>silent * targetPixelBytes;
       addend += <usize>silent * addendPixelBytes;
     }
     const pixels = load<i32>(run, 4);
     storePixels(
       load<u32>(run, 8), pixels, steps, block, vectors, weights - <usize>load<u32>(run, 12) * rowSize, bias,
-      target, targetStepBytes, targetPixelBytes, addend, addendStepBytes, addendPixelBytes,
+      target, targetStepBytes, targetPixelBytes, addend, addendStepBytes, addendPixelBytes, masks, realLow, realHigh,
     );
     target += <usize>pixels * targetPixelBytes;
     addend += <usize>pixels * addendPixelBytes;
+    if (masks != 0) masks += <usize>pixels * maskPixelBytes;
   }
 }
 
@@ -360,6 +387,7 @@ function storeBlock(
 function storePixels(
   first: usize, pixels: i32, steps: i32, block: i32, vectors: i32, weights: usize, bias: usize,
   target: usize, targetStepBytes: usize, targetPixelBytes: usize, addend: usize, addendStepBytes: usize, addendPixelBytes: usize,
+  masks: usize, realLow: i32, realHigh: i32,
 ): void {
   const commons = commonLists(steps);
   const listBytes = <usize>(commons + steps) << 2;
@@ -401,6 +429,10 @@ function storePixels(
         to += targetStepBytes;
         added += addendStepBytes;
       }
+    }
+    if (masks != 0) {
+      firePixel(target - targetPixelBytes, targetStepBytes, steps, masks, realLow, realHigh);
+      masks += maskPixelBytes;
     }
     weights -= weightBytes;
   }
@@ -507,8 +539,7 @@ function poolWindows(
 
 /** The same as {@link storeBlock}, but only the bits of the LIF neuron are kept, of which all are 0 before. `channels` of the block, at most 32. */
 function fireBlock(
-  run: usize, runsEnd: usize, steps: i32, block: i32, channels: i32, weights: usize, bias: usize,
-  masks: usize, maskStepBytes: usize, maskPixelBytes: usize, decay: f32, threshold: f32, softReset: i32,
+  run: usize, runsEnd: usize, steps: i32, block: i32, channels: i32, weights: usize, bias: usize, masks: usize,
 ): void {
   const rowSize = <usize>block << 2;
   const realLow = realBits(0, channels);
@@ -522,19 +553,18 @@ function fireBlock(
   }
   for (; run < runsEnd; run += runBytes) {
     const silent = load<i32>(run);
-    if (firesInSilence != 0) repeatMasks(silent, steps, masks, maskStepBytes, maskPixelBytes, realHigh != 0);
+    if (firesInSilence != 0) repeatMasks(silent, steps, masks, realHigh != 0);
     masks += <usize>silent * maskPixelBytes;
     const pixels = load<i32>(run, 4);
     firePixels(
-      load<u32>(run, 8), pixels, steps, block, weights - <usize>load<u32>(run, 12) * rowSize, bias,
-      masks, maskStepBytes, maskPixelBytes, decay, threshold, softReset, realLow, realHigh,
+      load<u32>(run, 8), pixels, steps, block, weights - <usize>load<u32>(run, 12) * rowSize, bias, masks, realLow, realHigh,
     );
     masks += <usize>pixels * maskPixelBytes;
   }
 }
 
 /** What neurons do that no spike reaches. */
-function repeatMasks(pixels: i32, steps: i32, masks: usize, maskStepBytes: usize, maskPixelBytes: usize, wide: bool): void {
+function repeatMasks(pixels: i32, steps: i32, masks: usize, wide: bool): void {
   for (; pixels > 0; pixels--) {
     let mask = masks;
     for (let step: usize = 0; step < <usize>steps; step++) {
@@ -548,8 +578,7 @@ function repeatMasks(pixels: i32, steps: i32, masks: usize, maskStepBytes: usize
 
 /** The pixels of a run that spikes reach. */
 function firePixels(
-  first: usize, pixels: i32, steps: i32, block: i32, weights: usize, bias: usize,
-  masks: usize, maskStepBytes: usize, maskPixelBytes: usize, decay: f32, threshold: f32, softReset: i32, realLow: i32, realHigh: i32,
+  first: usize, pixels: i32, steps: i32, block: i32, weights: usize, bias: usize, masks: usize, realLow: i32, realHigh: i32,
 ): void {
   const commons = commonLists(steps);
   const listBytes = <usize>(commons + steps) << 2;
@@ -584,8 +613,7 @@ function firePixels(
         to += 128;
       }
     }
-    fire16(sumsAt, sumBytes, steps, decay, threshold, softReset, masks, maskStepBytes, realLow);
-    if (realHigh != 0) fire16(sumsAt + 64, sumBytes, steps, decay, threshold, softReset, masks + 2, maskStepBytes, realHigh);
+    firePixel(sumsAt, sumBytes, steps, masks, realLow, realHigh);
     weights -= weightBytes;
     masks += maskPixelBytes;
   }
@@ -617,7 +645,7 @@ function markReached(active: usize, inputHeight: i32, inputWidth: i32, reach: i3
 }
 
 /**
- * A convolution of spikes, alone or with what comes behind it: max pooling, an addition, or the LIF neuron.
+ * A convolution of spikes, alone or with what comes behind it: max pooling, or an addition, or the LIF neuron, or both of these.
  *
  * Windows (of pooling; without it, pixels) are taken in chunks. First come the runs of windows that no spike reaches, which get the bias at
  * every step, and of those that spikes reach. For these the numbers of the weight rows under the kernel of each pixel are gathered, list by
@@ -629,7 +657,7 @@ function markReached(active: usize, inputHeight: i32, inputWidth: i32, reach: i3
  * @param channels of the output
  * @param target `[steps, windows, targetPixelBytes]`, or 0 where only the neurons' bits are wanted
  * @param addend 0, or features added to the result; `addendStepBytes` 0 where they are the same at every step
- * @param masks where the bits of the LIF neuron go where `target` is 0, `u16[steps][pixels][channels / 16 rounded up]`
+ * @param masks 0, or where the bits of the LIF neuron go, `u16[steps][pixels][channels / 16 rounded up]`
  * @param first and last row of windows, the latter not included
  * @param rowsCapacity how many numbers of weight rows may be gathered at a time; `mostRows` is what one window gathers at most
  * @param scratch `scratchBytes` for each thread: `4 (chunkPixels lists + 5)`, `16 (chunkPixels + 2)`, twice
@@ -640,7 +668,7 @@ export function spikingConvolution(
   kernel: i32, stride: i32, padding: i32, height: i32, width: i32, pool: i32,
   weights: usize, bias: usize, channels: i32, target: usize, targetPixelBytes: usize,
   addend: usize, addendStepBytes: usize, addendPixelBytes: usize,
-  masks: usize, decay: f32, threshold: f32, softReset: i32,
+  masks: usize, neuronDecay: f32, neuronThreshold: f32, neuronSoftReset: i32,
   rowsCapacity: i32, mostRows: i32, chunkPixels: i32, scratch: usize, scratchBytes: usize,
 ): void {
   const startBytes = <usize>(commonLists(steps) + steps) << 2;
@@ -657,8 +685,11 @@ export function spikingConvolution(
   const rowsPerPixel = kernel * kernel * inputChannels;
   const outputs = (channels + 3) & ~3;
   const targetStepBytes = <usize>windows * targetPixelBytes;
-  const maskPixelBytes = <usize>((channels + 15) >> 4) << 1;
-  const maskStepBytes = <usize>windows * maskPixelBytes;
+  decay = neuronDecay;
+  threshold = neuronThreshold;
+  softReset = neuronSoftReset;
+  maskPixelBytes = <usize>((channels + 15) >> 4) << 1;
+  maskStepBytes = <usize>windows * maskPixelBytes;
   const lastStart = rows + (<usize>(rowsCapacity - mostRows) << 1);
   const lastPixels = chunkPixels - windowPixels;
   let place = <usize>(first * windowsWide);
@@ -735,12 +766,10 @@ export function spikingConvolution(
       const block = left >= 32 ? 32 : left > 8 ? 16 : 8;
       const vectors = min(left, block) >> 2;
       const outputBytes = <usize>output << 2;
+      const real = min(channels - output, block);
+      const blockMasks: usize = masks == 0 ? 0 : masks + place * maskPixelBytes + <usize>((output >> 4) << 1);
       if (target == 0) {
-        const blockMasks = masks + place * maskPixelBytes + <usize>((output >> 4) << 1);
-        fireBlock(
-          runs, runsEnd, steps, block, min(channels - output, block), blockWeights, bias + outputBytes,
-          blockMasks, maskStepBytes, maskPixelBytes, decay, threshold, softReset,
-        );
+        fireBlock(runs, runsEnd, steps, block, real, blockWeights, bias + outputBytes, blockMasks);
       } else if (pool > 1) {
         poolBlock(
           runs, runsEnd, pool, steps, block, vectors, blockWeights, bias + outputBytes,
@@ -749,9 +778,9 @@ export function spikingConvolution(
       } else {
         const added: usize = addend == 0 ? 0 : addend + place * addendPixelBytes + outputBytes;
         storeBlock(
-          runs, runsEnd, steps, block, vectors, blockWeights, bias + outputBytes,
+          runs, runsEnd, steps, block, real, vectors, blockWeights, bias + outputBytes,
           target + place * targetPixelBytes + outputBytes, targetStepBytes, targetPixelBytes,
-          added, addend == 0 ? 0 : addendStepBytes, addend == 0 ? 0 : addendPixelBytes,
+          added, addend == 0 ? 0 : addendStepBytes, addend == 0 ? 0 : addendPixelBytes, blockMasks,
         );
       }
       blockWeights += <usize>rowsPerPixel * <usize>block << 2;
