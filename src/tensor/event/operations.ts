@@ -649,35 +649,42 @@ export class EventOperations implements Operations, RegionOperations {
     this.clock?.(convolution.name, this.now() - started);
   }
 
-  private convolveDense({ source: { content, steps }, sourceShape, convolution }: PendingDense, target: number, fire: Firing | undefined): void {
+  /** Gives back the source as soon as it has been read: what it takes may be as large as the result. @returns where the result is */
+  private convolveDense({ source, sourceShape, convolution }: PendingDense, fire: Firing | undefined): number {
     const { geometry, bias, name } = convolution;
+    const { steps } = source;
     const { kernel, stride, padding, inputChannels, outputChannels } = geometry;
     const { height, width } = convolvedShape(sourceShape, geometry);
     const weights = this.weights(convolution, 'dense');
-    let source = content.address;
+    let from = source.content.address;
     let pixelBytes = strideOf(inputChannels) * 4;
     let rows = sourceShape.height;
     let columns = sourceShape.width;
-    let surrounded: number | undefined;
-    if (kernel > 1 || padding > 0) {
+    const isSurrounded = kernel > 1 || padding > 0;
+    if (isSurrounded) {
       rows += 2 * padding;
       columns += 2 * padding;
-      surrounded = this.heap.allocate(steps * rows * columns * inputChannels * 4);
-      this.kernels.surround(source, steps, sourceShape.height, sourceShape.width, inputChannels, pixelBytes, padding, surrounded);
-      source = surrounded;
+      const surrounded = this.heap.allocate(steps * rows * columns * inputChannels * 4);
+      this.kernels.surround(from, steps, sourceShape.height, sourceShape.width, inputChannels, pixelBytes, padding, surrounded);
+      this.disownPart(source);
+      from = surrounded;
       pixelBytes = inputChannels * 4;
     }
+    const target = this.allocate({ steps, height, width, channels: outputChannels });
     const started = this.now();
     const places = height * width;
     this.perform(
       'denseConvolution', places, (steps * places * strideOf(outputChannels) * kernel * kernel * inputChannels) / 4,
-      source, steps, rows * columns * pixelBytes, columns * pixelBytes, pixelBytes,
+      from, steps, rows * columns * pixelBytes, columns * pixelBytes, pixelBytes,
       kernel, kernel * inputChannels, stride, height, width,
       weights, bias, outputChannels, target, strideOf(outputChannels) * 4,
       fire?.masks ?? 0, fire?.steps ?? 0, ...neuronArguments(fire?.parameters),
     );
-    if (surrounded !== undefined) this.heap.release(surrounded);
+    if (isSurrounded) this.heap.release(from);
+    else this.disownPart(source);
+    this.disownConvolution(convolution);
     this.clock?.(name, this.now() - started);
+    return target;
   }
 
   /** Only asked where somebody listens. */
@@ -764,11 +771,14 @@ export class EventOperations implements Operations, RegionOperations {
   private materialised(part: Part, { height, width }: FeatureShape, fire?: Firing): number {
     const { content, channels, steps } = part;
     if (content.kind === 'stored') return content.address;
-    const address = this.allocate({ steps, height, width, channels });
-    if (content.kind === 'dense') this.convolveDense(content, address, fire);
-    else this.convolve(content, address, strideOf(channels) * 4, { fire });
+    let address: number;
+    if (content.kind === 'dense') address = this.convolveDense(content, fire);
+    else {
+      address = this.allocate({ steps, height, width, channels });
+      this.convolve(content, address, strideOf(channels) * 4, { fire });
+      this.disownContent(content);
+    }
     part.content = { kind: 'stored', address };
-    this.disownContent(content);
     return address;
   }
 
