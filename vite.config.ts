@@ -147,6 +147,8 @@ function kernels(): Plugin {
   const programs: Record<string, KernelProgram> = {
     './kernels.wasm?url': 'index',
     './threadedKernels.wasm?url': 'threads',
+    './relaxedKernels.wasm?url': 'relaxed',
+    './relaxedThreadedKernels.wasm?url': 'relaxedThreads',
     './trainingKernels.wasm?url': 'training',
   };
   return {

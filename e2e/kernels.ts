@@ -1,4 +1,4 @@
-import { readKernels } from '../src/cli/kernels';
+import { readKernels, type KernelProgram } from '../src/cli/kernels';
 import { nodeThreads } from '../src/cli/threads';
 import type { BackendName } from '../src/base/backendName';
 import type { BackendOptions } from '../src/tensor/backend';
@@ -11,7 +11,10 @@ export function nodeBackend(preference: 'auto' | BackendName, threads = 1): Back
   return { preference, wasmPaths: undefined, eventKernels: () => readKernels(), ...(threads > 1 && { eventThreads: nodeThreads(threads) }), avoid: [] };
 }
 
-export const nodeTrainingKernels = (): Promise<BufferSource> => readKernels('training');
+/** A compiled program of the CPU engine. */
+export const nodeKernels = (program: KernelProgram): Promise<BufferSource> => readKernels(program);
+
+export const nodeTrainingKernels = (): Promise<BufferSource> => nodeKernels('training');
 
 /** What opens any training that Node has. */
 export const trainingPrograms: TrainingPrograms = { kernels: nodeTrainingKernels };

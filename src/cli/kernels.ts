@@ -11,10 +11,15 @@ const commonFlags = ['-O3', '--enable', 'simd', '--runtime', 'stub', '--noAssert
 /** A memory that threads share must have a limit; what its data segments leave out is 0 when it is made, and may be something else later. */
 const sharedMemoryFlags = ['--enable', 'threads', '--importMemory', '--sharedMemory', '--initialMemory', '16', '--maximumMemory', '32768', '--zeroFilledMemory'];
 
-/** `index` runs networks, `threads` does it on a memory that several threads share, `training` trains them. */
+/** Only where the machine has it: anything else refuses to compile such a program. */
+const relaxedFlags = ['--enable', 'relaxed-simd'];
+
+/** `index` runs networks, `threads` does it on a memory that several threads share; both again for relaxed SIMD; `training` trains them. */
 const programs = {
   index: { source: 'index', flags: commonFlags },
   threads: { source: 'index', flags: [...commonFlags, ...sharedMemoryFlags] },
+  relaxed: { source: 'index', flags: [...commonFlags, ...relaxedFlags] },
+  relaxedThreads: { source: 'index', flags: [...commonFlags, ...relaxedFlags, ...sharedMemoryFlags] },
   training: { source: 'training', flags: commonFlags },
 } as const;
 export type KernelProgram = keyof typeof programs;

@@ -329,7 +329,7 @@ class Execution {
         const input = this.value(node.input);
         return input.kind === 'spikes'
           ? operations.spikingConvolution(input, convolution)
-          : operations.denseConvolution(input, convolution);
+          : operations.denseConvolution(input, convolution, this.settings.mode === 'ann' ? 'free' : 'fixed');
       }
       case 'neuron':
         return this.fire(node.id, node.neuron, this.signal(node.input));
@@ -400,7 +400,7 @@ class Execution {
       const averaged = this.settings.logitsPerStep
         ? operations.runningMean(features, steps)
         : operations.meanOverSteps(features);
-      logits.push(operations.denseConvolution(averaged, this.convolution(node)));
+      logits.push(operations.denseConvolution(averaged, this.convolution(node), 'free'));
       operations.release(averaged);
     }
     try {

@@ -79,6 +79,12 @@ export interface IntegrateAndFireParameters {
   maximumSpikes: number;
 }
 
+/**
+ * `fixed`: every product is rounded and then added, in the same order on every machine, so that the same neurons fire. `free`: an implementation may
+ * fuse both where that is faster; results differ in their last digits.
+ */
+export type Rounding = 'fixed' | 'free';
+
 /** For every place of a layer `[height, width, channels]`, 0 where what it emits is taken away, else 1. */
 export type Audible = Uint8Array;
 
@@ -91,7 +97,8 @@ export interface Operations {
   /** Takes values of `[steps, height, width, channels]`; copies them. */
   input(values: Float32Array, shape: FeatureShape): Signal;
 
-  denseConvolution(input: Signal, convolution: Convolution): Signal;
+  /** @param rounding `free` only where no neuron compares what comes of it with a threshold */
+  denseConvolution(input: Signal, convolution: Convolution, rounding?: Rounding): Signal;
   /** The same sum over binary inputs: an implementation may visit only the spikes. */
   spikingConvolution(input: Spikes, convolution: Convolution): Signal;
 

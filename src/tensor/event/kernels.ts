@@ -40,7 +40,7 @@ export interface Kernels {
     first: number, last: number, source: number, steps: number, stepBytes: number, rowBytes: number, pixelBytes: number,
     kernelRows: number, run: number, stride: number, height: number, width: number,
     weights: number, bias: number, channels: number, target: number, targetPixelBytes: number,
-    masks: number, neuronSteps: number, decay: number, threshold: number, softReset: number,
+    fused: number, masks: number, neuronSteps: number, decay: number, threshold: number, softReset: number,
   ): void;
   relu(source: number, values: number, target: number): void;
   add(a: number, b: number, values: number, target: number): void;

@@ -10,6 +10,7 @@ import type {
   Operations,
   Region,
   RegionOperations,
+  Rounding,
   Signal,
   Spikes,
 } from '../operations';
@@ -45,6 +46,7 @@ interface PendingDense {
   source: StoredPart;
   sourceShape: FeatureShape;
   convolution: LoadedConvolution;
+  rounding: Rounding;
 }
 
 interface StoredPart extends Part {
@@ -172,13 +174,13 @@ export class EventOperations implements Operations, RegionOperations {
     return stored(shape, address);
   }
 
-  denseConvolution(input: Signal, convolution: Convolution): Signal {
+  denseConvolution(input: Signal, convolution: Convolution, rounding: Rounding = 'fixed'): Signal {
     const { loaded } = convolution as EventConvolution;
     const shape = convolvedShape(input.shape, loaded.geometry);
     const source = this.stored(input);
     source.owners++;
     loaded.owners++;
-    return pending(shape, { kind: 'dense', source, sourceShape: input.shape, convolution: loaded });
+    return pending(shape, { kind: 'dense', source, sourceShape: input.shape, convolution: loaded, rounding });
   }
 
   spikingConvolution(input: Spikes, convolution: Convolution): Signal {
@@ -650,7 +652,7 @@ export class EventOperations implements Operations, RegionOperations {
   }
 
   /** Gives back the source as soon as it has been read: what it takes may be as large as the result. @returns where the result is */
-  private convolveDense({ source, sourceShape, convolution }: PendingDense, fire: Firing | undefined): number {
+  private convolveDense({ source, sourceShape, convolution, rounding }: PendingDense, fire: Firing | undefined): number {
     const { geometry, bias, name } = convolution;
     const { steps } = source;
     const { kernel, stride, padding, inputChannels, outputChannels } = geometry;
@@ -678,7 +680,7 @@ export class EventOperations implements Operations, RegionOperations {
       from, steps, rows * columns * pixelBytes, columns * pixelBytes, pixelBytes,
       kernel, kernel * inputChannels, stride, height, width,
       weights, bias, outputChannels, target, strideOf(outputChannels) * 4,
-      fire?.masks ?? 0, fire?.steps ?? 0, ...neuronArguments(fire?.parameters),
+      Number(rounding === 'free'), fire?.masks ?? 0, fire?.steps ?? 0, ...neuronArguments(fire?.parameters),
     );
     if (isSurrounded) this.heap.release(from);
     else this.disownPart(source);

@@ -32,6 +32,7 @@ export function surround(
  * @param channels of the output
  * @param steps that the source has
  * @param first and last pixel of the output, the latter not included
+ * @param fused not 0 where a multiplication may be fused with its addition, which the program for relaxed SIMD does; else sums are the same on every machine
  * @param masks 0, or where the bits of the neuron go, `u16[neuronSteps][pixels][channels / 16 rounded up]`; what is written is read again while it
  * is in the first-level cache. With one step of the source it is the current of all the neuron's steps
  */
@@ -39,7 +40,7 @@ export function denseConvolution(
   first: i32, last: i32, source: usize, steps: i32, stepBytes: usize, rowBytes: usize, pixelBytes: usize,
   kernelRows: i32, run: i32, stride: i32, height: i32, width: i32,
   weights: usize, bias: usize, channels: i32, target: usize, targetPixelBytes: usize,
-  masks: usize, neuronSteps: i32, decay: f32, threshold: f32, softReset: i32,
+  fused: i32, masks: usize, neuronSteps: i32, decay: f32, threshold: f32, softReset: i32,
 ): void {
   const pixels = height * width;
   const targetStepBytes = <usize>pixels * targetPixelBytes;
@@ -55,10 +56,13 @@ export function denseConvolution(
           <u32>(source + <usize>step * stepBytes + <usize>(y * stride) * rowBytes + <usize>(x * stride) * pixelBytes),
         );
       }
-      multiplyPlaces(
-        count, rowBytes, kernelRows, <usize>run << 2, weights, bias, (channels + 3) & ~3,
-        target + <usize>step * targetStepBytes + <usize>first * targetPixelBytes, targetPixelBytes,
-      );
+      const to = target + <usize>step * targetStepBytes + <usize>first * targetPixelBytes;
+      const outputs = (channels + 3) & ~3;
+      if (ASC_FEATURE_RELAXED_SIMD && fused != 0) {
+        multiplyPlaces<Fused>(count, rowBytes, kernelRows, <usize>run << 2, weights, bias, outputs, to, targetPixelBytes);
+      } else {
+        multiplyPlaces<Rounded>(count, rowBytes, kernelRows, <usize>run << 2, weights, bias, outputs, to, targetPixelBytes);
+      }
     }
     if (masks != 0) {
       leakyIntegrateAndFire(
@@ -69,8 +73,19 @@ export function denseConvolution(
   }
 }
 
+/** Whether a product is rounded before it is added. As types, so that each has code of its own. */
+type Rounded = i32;
+type Fused = i64;
+
+// @ts-ignore: decorator
+@inline
+function multiplyAdd<Rounding>(sum: v128, x: v128, w: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD && sizeof<Rounding>() == sizeof<Fused>()) return f32x4.relaxed_madd(x, w, sum);
+  return f32x4.add(sum, f32x4.mul(x, w));
+}
+
 /** All output channels of the pixels whose inputs begin at `places`. @param outputs channels, rounded up to a multiple of 4 */
-function multiplyPlaces(
+function multiplyPlaces<Rounding>(
   pixels: i32, rowBytes: usize, kernelRows: i32, runBytes: usize, weights: usize, bias: usize, outputs: i32, target: usize, targetPixelBytes: usize,
 ): void {
   for (let output = 0; output < outputs; output += 8) {
@@ -99,17 +114,17 @@ function multiplyPlaces(
           const w1 = v128.load(w, 16);
           w += 32;
           const x0 = v128.load32_splat(p0 + offset);
-          a00 = f32x4.add(a00, f32x4.mul(x0, w0));
-          a01 = f32x4.add(a01, f32x4.mul(x0, w1));
+          a00 = multiplyAdd<Rounding>(a00, x0, w0);
+          a01 = multiplyAdd<Rounding>(a01, x0, w1);
           const x1 = v128.load32_splat(p1 + offset);
-          a10 = f32x4.add(a10, f32x4.mul(x1, w0));
-          a11 = f32x4.add(a11, f32x4.mul(x1, w1));
+          a10 = multiplyAdd<Rounding>(a10, x1, w0);
+          a11 = multiplyAdd<Rounding>(a11, x1, w1);
           const x2 = v128.load32_splat(p2 + offset);
-          a20 = f32x4.add(a20, f32x4.mul(x2, w0));
-          a21 = f32x4.add(a21, f32x4.mul(x2, w1));
+          a20 = multiplyAdd<Rounding>(a20, x2, w0);
+          a21 = multiplyAdd<Rounding>(a21, x2, w1);
           const x3 = v128.load32_splat(p3 + offset);
-          a30 = f32x4.add(a30, f32x4.mul(x3, w0));
-          a31 = f32x4.add(a31, f32x4.mul(x3, w1));
+          a30 = multiplyAdd<Rounding>(a30, x3, w0);
+          a31 = multiplyAdd<Rounding>(a31, x3, w1);
         }
         p0 += rowBytes;
         p1 += rowBytes;

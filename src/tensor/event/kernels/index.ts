@@ -8,7 +8,8 @@
  * Kernels that begin with `first` and `last` do that part of their work; parts may be done by several threads at once, in any order.
  *
  * Every sum starts with the bias and adds in the order kernel row, kernel column, channel, in float32 and without fused
- * multiply-adds, so that results are the same on every machine.
+ * multiply-adds, so that results are the same on every machine; only dense convolutions that no neuron follows may fuse, in the programs for
+ * relaxed SIMD.
  */
 export { start } from './scratch';
 export * from './spikes';
