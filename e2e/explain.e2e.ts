@@ -211,8 +211,8 @@ test('pointing is linked: picture, maps, raster rows and boxes', async ({ page }
   const middle = { x: (x1 + x2) / 2, y: (y1 + y2) / 2 };
   const at = await placeOnPage(page, 'pane-snn', smear, middle.x, middle.y);
   await page.mouse.move(at.x, at.y);
-  // 640 x 480 on 256 x 256 with bands above and below; layer 9 has 16 x 16 cells.
-  const cell = { x: Math.floor((middle.x * 0.4) / 16), y: Math.floor((middle.y * 0.4 + 32) / 16) };
+  // 640 x 480 on 320 x 320 with bands above and below; layer 9 has 20 x 20 cells.
+  const cell = { x: Math.floor((middle.x * 0.5) / 16), y: Math.floor((middle.y * 0.5 + 40) / 16) };
   await expect(readout(inspector)).toContainText(`x ${cell.x}, y ${cell.y}: v = `);
   await expect(readout(raster(page))).toContainText(`x ${cell.x}, y ${cell.y}, channel 0`);
   await expect.poll(() => pixelsOf(membrane)).not.toBe(still.membrane);
@@ -223,7 +223,7 @@ test('pointing is linked: picture, maps, raster rows and boxes', async ({ page }
 
   // From a cell of the map to its place on both pictures, and to its row.
   const side = await inTheMiddle(membrane);
-  await page.mouse.move(side.x + (side.width * (cell.x + 0.5)) / 16, side.y + (side.height * (cell.y + 0.5)) / 16);
+  await page.mouse.move(side.x + (side.width * (cell.x + 0.5)) / 20, side.y + (side.height * (cell.y + 0.5)) / 20);
   await expect(readout(raster(page))).toContainText(`x ${cell.x}, y ${cell.y}, channel 0`);
   await expect.poll(() => pixelsOf(picture)).not.toBe(still.picture);
   await expect.poll(() => pixelsOf(annPicture)).not.toBe(still.ann);

@@ -14,7 +14,7 @@ test('a shared link restores model, picture, T, thresholds, layer, neuron, step 
   await chooseCommand(page, 'Layer 5: 2 ConcatBlock_ms, branch 2');
   await page.getByRole('slider', { name: 'Threshold' }).focus();
   await page.keyboard.press('ArrowRight');
-  await expect(page.getByText('32 × 32 × 32 neurons')).toBeVisible();
+  await expect(page.getByText('40 × 40 × 32 neurons')).toBeVisible();
   await page.getByRole('button', { name: 'Step 2 of 6' }).click();
   await page.getByRole('button', { name: 'Panels' }).click();
   await page.getByRole('menuitemcheckbox', { name: 'Events' }).click();
@@ -34,7 +34,7 @@ test('a shared link restores model, picture, T, thresholds, layer, neuron, step 
   await expect(other.getByText('SNN (T = 6)')).toBeVisible();
   await expect(other.getByText(neuron ?? 'no neuron', { exact: true }).first()).toBeVisible();
   await expect(other.getByRole('button', { name: 'Step 2 of 6' })).toHaveAttribute('aria-current', 'step');
-  await expect(other.getByText('32 × 32 × 32 neurons')).toBeVisible();
+  await expect(other.getByText('40 × 40 × 32 neurons')).toBeVisible();
   await expect(other.getByRole('button', { name: 'Drawn smear 3' })).toHaveAttribute('aria-pressed', 'true');
   await expect(other.getByRole('region', { name: 'Events', exact: true })).toHaveCount(0);
   await expect.poll(() => readBoxes(other, 'snn')).toEqual(boxes);
@@ -63,7 +63,7 @@ test('a link opened on the open page is followed', async ({ page }) => {
   await page.evaluate(() => (window.location.hash = '#sample=smear-2&T=2&layer=8'));
   await expect(page.getByText('SNN (T = 2)')).toBeVisible();
   await expect(page.getByRole('button', { name: 'Drawn smear 2' })).toHaveAttribute('aria-pressed', 'true');
-  await expect(page.getByText('16 × 16 × 64 neurons')).toBeVisible();
+  await expect(page.getByText('20 × 20 × 64 neurons')).toBeVisible();
 });
 
 test('a person’s own picture is not in the link, and the sentence says so', async ({ page, context }) => {

@@ -11,10 +11,10 @@ export interface ConversionOptions {
   maximumSpikes: number;
 }
 
-export const defaultConversion: ConversionOptions = { normalisation: 'channel', percentile: 99.99, maximumSpikes: 1 };
+export const defaultConversion: ConversionOptions = { normalisation: 'channel', percentile: 99.9, maximumSpikes: 5 };
 export const largestBurst = 8;
 /** On the shipped samples all boxes are those of the ANN by then. */
-export const defaultConvertedSteps = 512;
+export const defaultConvertedSteps = 256;
 /** Trained networks take up to 16 steps; the boxes of a converted one have long settled here. */
 export const maximumConvertedSteps = 1024;
 export const maximumCalibrationFrames = 32;

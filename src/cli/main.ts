@@ -40,7 +40,7 @@ const usage = `Usage: npm run -s cli -- COMMAND ...
       Trains on a labelled set, or on what the configuration composes; writes states, a log and in the end the model.
   convert IN OUT [--mode snn|ann] [--half]
       Between .pt and .safetensors; --half stores 16-bit floats.
-  convert ANN OUT --ann-to-snn [--calibrate FILE|FOLDER]... [--normalisation channel|layer] [--percentile 99.99] [--burst 1]
+  convert ANN OUT --ann-to-snn [--calibrate FILE|FOLDER]... [--normalisation channel|layer] [--percentile 99.9] [--burst 5]
          [--size PX] [--half]
       A spiking network without training: thresholds from the ANN twin's activations on calibration pictures (the
       gallery's drawn smears unless some are named). detect runs it with --steps up to 1024.
@@ -49,7 +49,7 @@ const usage = `Usage: npm run -s cli -- COMMAND ...
       one picture for each step, as recordings give, in place of one that stays.
   bench [--weights W] [--size PX] [--steps 4] [--threads 1] [--against tfjs,onnxruntime-web,onnxruntime-node] [--json]
       Times this engine and others, interleaved, after comparing what they compute; then what its time depends on, and its
-      memory. Without --weights and --size: bccd, and bccd at twice its width at 320 px.
+      memory. Without --weights and --size: bccd at 256 px, and at twice its width at 320 px.
 `;
 
 /** @returns the exit code: 0 done, 2 wrong usage, 1 a failure that is named on standard error */

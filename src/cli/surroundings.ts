@@ -1,10 +1,12 @@
 import { existsSync, openAsBlob } from 'node:fs';
-import { basename, join } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { AppError } from '../base/errors';
 import type { Picture } from '../base/picture';
 import type { Progress, Task } from '../base/progress';
+import { parseManifest } from '../checkpoint/manifest';
 import { readKernels } from './kernels';
 import type { ModelSource } from '../engine/protocol';
 import type { Surroundings } from '../engine/session';
@@ -38,7 +40,20 @@ export async function openFile(path: string): Promise<Blob> {
 /** A path to a checkpoint, or the name of a folder in `models`. */
 export async function modelSource(weights: string): Promise<ModelSource> {
   if (existsSync(join(modelsFolder, weights, 'manifest.json'))) return { kind: 'shipped', name: weights };
-  return { kind: 'file', name: basename(weights), blob: await openFile(weights) };
+  const name = basename(weights);
+  return { kind: 'file', name, blob: await openFile(weights), manifest: await manifestBeside(dirname(weights), name) };
+}
+
+/** The manifest of a model folder, as `train` leaves one, if the file is one of its weights: it says what size they were trained at. */
+async function manifestBeside(folder: string, name: string): Promise<string | undefined> {
+  try {
+    const text = await readFile(join(folder, 'manifest.json'), 'utf8');
+    const { snn, ann } = parseManifest(text).weights;
+    return snn?.file === name || ann?.file === name ? text : undefined;
+  } catch {
+    // None, or something else of that name: the checkpoint can do without.
+    return undefined;
+  }
 }
 
 /** Turned as its EXIF says, on white where it is transparent. */

@@ -11,7 +11,7 @@ export const digitsModel = { name: 'digits', title: 'Handwritten digits (EMS-Res
 
 /** A model that the site ships, as its list names it. */
 export const shippedModels = [
-  { name: 'bccd', title: 'Blood cells (EMS-Res10, 256 px)', reads: 'pictures', slots: ['snn', 'ann'] },
+  { name: 'bccd', title: 'Blood cells (EMS-Res10, 320 px)', reads: 'pictures', slots: ['snn', 'ann'] },
   digitsModel,
   { name: 'cards', title: 'Playing cards (EMS-Res10, 256 px)', reads: 'pictures', slots: ['snn', 'ann'] },
   { name: 'digits-events', title: 'Digits from events (EMS-Res10, 192 px)', reads: 'events', slots: ['snn', 'ann'] },

@@ -78,13 +78,13 @@ describe('an evaluation', () => {
     expect(seen).toEqual([...new Set(seen)].sort((a, b) => a - b));
     expect(state.done).toBe(5);
     expect(state.cases.map(({ mode, steps, inputSize, sizeChosenBy, samples }) => ({ mode, steps, inputSize, sizeChosenBy, samples }))).toEqual([
-      { mode: 'snn', steps: 1, inputSize: 256, sizeChosenBy: 'network', samples: 4 },
-      { mode: 'snn', steps: 2, inputSize: 256, sizeChosenBy: 'network', samples: 4 },
-      { mode: 'ann', steps: 1, inputSize: 256, sizeChosenBy: 'network', samples: 4 },
+      { mode: 'snn', steps: 1, inputSize: 320, sizeChosenBy: 'network', samples: 4 },
+      { mode: 'snn', steps: 2, inputSize: 320, sizeChosenBy: 'network', samples: 4 },
+      { mode: 'ann', steps: 1, inputSize: 320, sizeChosenBy: 'network', samples: 4 },
     ]);
     expect(state.dataset.problems).toEqual([{ path: 'set/2.jpg', message: 'It is no picture.' }]);
     for (const { mode, released, firingRate, snnPj, annPj, timing, confusion, worst } of state.cases) {
-      expect(released.perClass.map(({ name, labels }) => [name, labels])).toEqual([['RBC', 8], ['Platelets', 4]]);
+      expect(released.perClass.map(({ name, labels }) => [name, labels])).toEqual([['Platelets', 4], ['RBC', 8]]);
       expect(annPj).toBeGreaterThan(0);
       expect(timing?.inferenceMs).toBeGreaterThan(0);
       expect(confusion.slice(0, 3).flat().reduce((sum, count) => sum + count, 0)).toBe(12);
@@ -163,7 +163,7 @@ describe('an evaluation', () => {
       expect(bbox).toHaveLength(4);
       expect(score).toBeGreaterThan(0.0009);
     }
-    expect(state.cases[1]?.classNames).toEqual(['RBC', 'WBC', 'Platelets']);
+    expect(state.cases[1]?.classNames).toEqual(['Platelets', 'RBC', 'WBC']);
   });
 
   it('runs on recordings, a time with labels after the other', async () => {

@@ -15,8 +15,10 @@ export type ReadModelFile = (path: string, task: Task, version?: string) => Prom
 
 /** The file of a network. @throws AppError `engine/no-model`, `checkpoint/hash-mismatch`, `checkpoint/malformed`, `fetch/*` */
 export async function locateModel(slot: NetworkMode, source: ModelSource, readModelFile: ReadModelFile, task: Task): Promise<LocatedModel> {
-  if (source.kind === 'file') return { blob: source.blob, name: source.name, manifest: undefined };
-  if (source.kind === 'kept') return { blob: source.blob, name: source.name, manifest: parseManifest(source.manifest) };
+  if (source.kind !== 'shipped') {
+    const { blob, name, manifest } = source;
+    return { blob, name, manifest: manifest === undefined ? undefined : parseManifest(manifest) };
+  }
   const { name, files } = source;
   const manifestFile = files?.manifest ?? (await readModelFile(`${name}/manifest.json`, task));
   const manifest = parseManifest(await manifestFile.text());

@@ -93,7 +93,7 @@ describe('a detector from an ONNX file, in the ANN’s place', () => {
     const twin = await session.detect(request, quietTask);
     const checkpoint = await openCheckpoint(await openAsBlob(resolve(models, 'bccd/ann.safetensors')), quietTask);
     const exported = await exportOnnx(checkpoint, { mode: 'ann', steps: 1, ...trainedNeuron, pictureForEachStep: false, size: { width: 256, height: 256 } }, quietTask);
-    expect(await load(exported)).toMatchObject({ classNames: ['RBC', 'WBC', 'Platelets'] });
+    expect(await load(exported)).toMatchObject({ classNames: ['Platelets', 'RBC', 'WBC'] });
     const foreign = await session.detect(request, quietTask);
     expect(foreign.detectionsPerStep[0]?.map(({ name }) => name)).toEqual(twin.detectionsPerStep[0]?.map(({ name }) => name));
     foreign.detectionsPerStep[0]?.forEach(({ box, score }, index) => {

@@ -48,7 +48,8 @@ export const modelSourceSchema = z.discriminatedUnion('kind', [
     /** Where the page has fetched them already, while the engine was starting. */
     files: z.object({ manifest: blobSchema, weights: blobSchema }).optional(),
   }),
-  z.object({ kind: z.literal('file'), name: z.string(), blob: blobSchema }),
+  /** `manifest` is the text of one that lies beside it and names it. */
+  z.object({ kind: z.literal('file'), name: z.string(), blob: blobSchema, manifest: z.string().optional() }),
   /** Trained on this machine; `manifest` is the text of its file. */
   z.object({ kind: z.literal('kept'), name: z.string(), manifest: z.string(), blob: blobSchema }),
 ]);

@@ -167,7 +167,7 @@ describe('a session', () => {
 
 describe('the converted network', () => {
   const gallery = [1, 2, 3, 4, 5, 6];
-  const twinSettings = { ...settings, steps: 1, inputSize: 256 };
+  const twinSettings = { ...settings, steps: 1, inputSize: 320 };
   let event: Backend;
   let calibration: Frame[];
   beforeAll(async () => {

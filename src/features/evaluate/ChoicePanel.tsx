@@ -1,4 +1,5 @@
 import { useMemo } from 'react';
+import { defaultConvertedSteps } from '../../base/conversionOptions';
 import { datasetParts } from '../../base/datasetOptions';
 import { activity, chooseEvaluation, continueEvaluation, offeredNetworks, startEvaluation, stopEvaluation, switchNetwork } from '../../commands/evaluate';
 import { usePlayground } from '../../state/store';
@@ -38,7 +39,7 @@ export function ChoicePanel() {
         )}
         {isConverted && (
           <ToggleGroupField
-            label="Time steps of the converted SNN (none: 512)"
+            label={`Time steps of the converted SNN (none: ${defaultConvertedSteps})`}
             choices={convertedSteps}
             chosen={new Set(choice.convertedSteps.map(String))}
             onChange={(ids) => chooseEvaluation({ convertedSteps: numbers(ids) })}
