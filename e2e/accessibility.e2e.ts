@@ -125,7 +125,7 @@ test('everything can be reached with the tab key', async ({ page }) => {
   const controls = [
     ...['Open a file…', 'Draw another', 'Compare with labels', 'Play', 'Previous step', 'Help and keys', 'Show the mean', 'Table of boxes', 'Export', 'Share'],
     ...['SNN, step 4', 'Raster of 4 steps', 'sorted by rate', 'Firing rates of', 'Membrane potential, channel', 'Spikes, channel', '128 channels'],
-    ...['Mute this neuron', 'Mute channel', 'Trace back its spike', 'Choose no box', 'Mute block 4', '9 · shortcut and branch 1', 'Parts of all layers in the score', 'Parts of 16 by 16 cells'],
+    ...['Mute this neuron', 'Mute channel', 'Trace back its spike', 'Choose no box', 'Mute block 4', '9 · shortcut and branch 1', 'Parts of all layers in the score', 'Parts of 20 by 20 cells'],
     ...['Boxes of SNN at step 4 and ANN', 'Table of the difference', 'Membrane potentials of 4 steps', 'Shares of every step'],
     ...['Converted SNN', 'Converted, steps T', 'Percentile of activations', 'Agreement with the ANN’s boxes by time steps', 'Cost of a MAC', 'Neuron updates', 'Energy of every layer', 'Save as CSV'],
   ];

@@ -77,7 +77,7 @@ test('a click on a box shows where its score came from, for every layer and step
   const second = explain(page).getByRole('button', { name: /^5 · / });
   await second.click();
   await expect(explain(page).getByText('Layer 5, step 4: gradient × spike')).toBeVisible();
-  await expect(explain(page).getByRole('img', { name: /^Parts of 32 by 32 cells in the score, step 4 of 4/ })).toBeVisible();
+  await expect(explain(page).getByRole('img', { name: /^Parts of 40 by 40 cells in the score, step 4 of 4/ })).toBeVisible();
   // And of every step; the explanation is of the score at that step.
   await page.getByRole('button', { name: 'Step 2 of 4' }).click();
   await expect(sentence).toContainText('over steps 1 to 2 of 4');
@@ -91,7 +91,7 @@ test('a click on a box shows where its score came from, for every layer and step
   const direct = rows.slice(1).filter(([layer]) => layer !== '').reduce((sum, row) => sum + number(row, 7) + number(row, 8), 0);
   expect(direct + named('input directly') + named('biases')).toBeCloseTo(named('explained sum'), 3);
   const { shape, data } = npyShape((await savedFile(page, 'Save the explanation of the chosen layer (npy)')).bytes);
-  expect(shape).toEqual([2, 32, 32, 32]);
+  expect(shape).toEqual([2, 40, 40, 32]);
   const values = new Float32Array(new Uint8Array(data).buffer);
   expect(values.reduce((sum, value) => sum + value, 0)).toBeCloseTo(number(rows.find(([layer]) => layer === '5'), 3) + number(rows.find(([layer]) => layer === '5'), 4), 4);
 
