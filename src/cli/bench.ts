@@ -89,7 +89,7 @@ async function openPair(weights: string, size: number | undefined, task: Task): 
   const source: ModelSource = await modelSource(weights);
   if (source.kind === 'file') {
     const checkpoint = await openCheckpoint(source.blob, task);
-    return { model: source.name, snn: checkpoint, ann: checkpoint, size: size ?? 640 };
+    return { model: source.name, snn: checkpoint, ann: checkpoint, size: size ?? (source.manifest === undefined ? 640 : parseManifest(source.manifest).inputSize) };
   }
   const manifest = parseManifest(await (await nodeSurroundings.readModelFile(`${source.name}/manifest.json`, task)).text());
   const open = async (mode: 'snn' | 'ann'): Promise<Checkpoint | undefined> => {

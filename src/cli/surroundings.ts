@@ -1,6 +1,6 @@
 import { existsSync, openAsBlob } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, parse } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { AppError } from '../base/errors';
@@ -40,16 +40,19 @@ export async function openFile(path: string): Promise<Blob> {
 /** A path to a checkpoint, or the name of a folder in `models`. */
 export async function modelSource(weights: string): Promise<ModelSource> {
   if (existsSync(join(modelsFolder, weights, 'manifest.json'))) return { kind: 'shipped', name: weights };
-  const name = basename(weights);
-  return { kind: 'file', name, blob: await openFile(weights), manifest: await manifestBeside(dirname(weights), name) };
+  const blob = await openFile(weights);
+  return { kind: 'file', name: basename(weights), blob, manifest: await manifestBeside(weights, blob.size) };
 }
 
-/** The manifest of a model folder, as `train` leaves one, if the file is one of its weights: it says what size they were trained at. */
-async function manifestBeside(folder: string, name: string): Promise<string | undefined> {
+/** The manifest of a model folder, as `train` leaves one, if the file is one of its weights or the same as a `.pt`: it says what size they were trained at. */
+async function manifestBeside(path: string, bytes: number): Promise<string | undefined> {
   try {
-    const text = await readFile(join(folder, 'manifest.json'), 'utf8');
+    const text = await readFile(join(dirname(path), 'manifest.json'), 'utf8');
+    const name = basename(path);
+    const isOf = (weights: { file: string; bytes: number } | undefined): boolean =>
+      weights !== undefined && (weights.file === name ? weights.bytes === bytes : name.endsWith('.pt') && parse(weights.file).name === parse(name).name);
     const { snn, ann } = parseManifest(text).weights;
-    return snn?.file === name || ann?.file === name ? text : undefined;
+    return isOf(snn) || isOf(ann) ? text : undefined;
   } catch {
     // None, or something else of that name: the checkpoint can do without.
     return undefined;

@@ -2,7 +2,7 @@ import { AppError } from '../base/errors';
 import type { Muted } from '../base/muted';
 import { throwIfCancelled, type Task } from '../base/progress';
 import type { Checkpoint, NetworkMode } from '../checkpoint/types';
-import type { Audible, Convolution, FeatureShape, NeuronParameters, Operations, Signal, Spikes } from '../tensor/operations';
+import type { Audible, Convolution, FeatureShape, NeuronParameters, Operations, Rounding, Signal, Spikes } from '../tensor/operations';
 import { inputsOf, type GraphNode, type NetworkGraph } from './graph';
 import { mutingOf, nothingMuted, type Muting } from './muting';
 import { cropOf, FrameMemory, isEmpty, type Patch } from './reuse';
@@ -199,6 +199,8 @@ class Execution {
   private readonly spikes = new Map<number, Uint8Array>();
   private readonly carried = new Map<number, Signal>();
   private readonly steps: number;
+  /** Activations of the ANN that somebody looks at may become the thresholds of a converted network. */
+  private readonly rounding: Rounding;
 
   constructor(
     private readonly graph: NetworkGraph,
@@ -209,6 +211,7 @@ class Execution {
     private readonly memory: FrameMemory | undefined,
   ) {
     this.steps = settings.mode === 'ann' ? 1 : settings.steps;
+    this.rounding = settings.mode === 'ann' && settings.record.size === 0 ? 'free' : 'fixed';
     this.readersLeft = graph.nodes.map(() => 0);
     for (const node of graph.nodes) for (const id of inputsOf(node)) this.addReader(id, 1);
   }
@@ -329,7 +332,7 @@ class Execution {
         const input = this.value(node.input);
         return input.kind === 'spikes'
           ? operations.spikingConvolution(input, convolution)
-          : operations.denseConvolution(input, convolution, this.settings.mode === 'ann' ? 'free' : 'fixed');
+          : operations.denseConvolution(input, convolution, this.rounding);
       }
       case 'neuron':
         return this.fire(node.id, node.neuron, this.signal(node.input));

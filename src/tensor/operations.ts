@@ -186,7 +186,7 @@ export interface RegionOperations {
   share(signal: Signal): Signal;
   /** A copy of a region. */
   crop(input: Signal, region: Region): Signal;
-  /** Writes a region of `patch` into `target`, with its corner at `top` and `left`; all owners of `target` see it. */
+  /** Writes a region of `patch` into `target`, with its corner at `top` and `left`; all owners of `target` see it, and what waits to be computed from it, too. */
   paste(patch: Signal, region: Region, target: Signal, top: number, left: number): void;
   /** How many neurons of each pixel fire at each step: `[height, width, steps]`. */
   spikesPerPixel(input: Spikes): Uint16Array;

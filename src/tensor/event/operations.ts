@@ -43,7 +43,9 @@ interface PendingSpiking {
 
 interface PendingDense {
   kind: 'dense';
+  /** The input; once that has been copied with its zeros around it, the copy. */
   source: StoredPart;
+  isSurrounded: boolean;
   sourceShape: FeatureShape;
   convolution: LoadedConvolution;
   rounding: Rounding;
@@ -115,7 +117,7 @@ const smallWork = 20_000;
  * The operations on the CPU with a cost that follows the spikes: spikes are lists of channels, and a convolution adds
  * the weight rows of what is on the lists (src/decisions/0009-event-driven-engine.md). A convolution runs when its
  * result is needed: one of spikes does the work of max pooling or of an addition behind it before its sums leave the registers, and neurons that read
- * a convolution or such an addition fire before its sums leave the nearest cache.
+ * a convolution or such an addition fire before its sums leave the nearer caches.
  */
 export class EventOperations implements Operations, RegionOperations {
   readonly backend = 'event';
@@ -180,7 +182,7 @@ export class EventOperations implements Operations, RegionOperations {
     const source = this.stored(input);
     source.owners++;
     loaded.owners++;
-    return pending(shape, { kind: 'dense', source, sourceShape: input.shape, convolution: loaded, rounding });
+    return pending(shape, { kind: 'dense', source, isSurrounded: false, sourceShape: input.shape, convolution: loaded, rounding });
   }
 
   spikingConvolution(input: Spikes, convolution: Convolution): Signal {
@@ -441,11 +443,13 @@ export class EventOperations implements Operations, RegionOperations {
     const shape = { ...a.shape, steps: Math.max(a.shape.steps, b.shape.steps) };
     const stepBytes = valuesPerStep(shape) * 4;
     for (const [value, other] of [[a, b], [b, a]] as const) {
-      const content = unfinished(value, shape.steps)?.content;
-      if (content?.kind !== 'spiking' || content.addend) continue;
+      if (!waitingSpikes(value, shape.steps)) continue;
+      const addend = this.stored(other);
+      // Not any more where both are the same.
+      const content = waitingSpikes(value, shape.steps);
+      if (!content) continue;
       content.lists.owners++;
       content.convolution.owners++;
-      const addend = this.stored(other);
       addend.owners++;
       return pending(shape, { ...content, addend });
     }
@@ -652,26 +656,17 @@ export class EventOperations implements Operations, RegionOperations {
   }
 
   /** Gives back the source as soon as it has been read: what it takes may be as large as the result. @returns where the result is */
-  private convolveDense({ source, sourceShape, convolution, rounding }: PendingDense, fire: Firing | undefined): number {
+  private convolveDense(pending: PendingDense, fire: Firing | undefined): number {
+    const { sourceShape, convolution, rounding } = pending;
     const { geometry, bias, name } = convolution;
-    const { steps } = source;
     const { kernel, stride, padding, inputChannels, outputChannels } = geometry;
     const { height, width } = convolvedShape(sourceShape, geometry);
     const weights = this.weights(convolution, 'dense');
-    let from = source.content.address;
-    let pixelBytes = strideOf(inputChannels) * 4;
-    let rows = sourceShape.height;
-    let columns = sourceShape.width;
-    const isSurrounded = kernel > 1 || padding > 0;
-    if (isSurrounded) {
-      rows += 2 * padding;
-      columns += 2 * padding;
-      const surrounded = this.heap.allocate(steps * rows * columns * inputChannels * 4);
-      this.kernels.surround(from, steps, sourceShape.height, sourceShape.width, inputChannels, pixelBytes, padding, surrounded);
-      this.disownPart(source);
-      from = surrounded;
-      pixelBytes = inputChannels * 4;
-    }
+    if (kernel > 1 || padding > 0) this.surround(pending);
+    const { steps, content: { address: from } } = pending.source;
+    const rows = sourceShape.height + 2 * padding;
+    const columns = sourceShape.width + 2 * padding;
+    const pixelBytes = (pending.isSurrounded ? inputChannels : strideOf(inputChannels)) * 4;
     const target = this.allocate({ steps, height, width, channels: outputChannels });
     const started = this.now();
     const places = height * width;
@@ -682,11 +677,22 @@ export class EventOperations implements Operations, RegionOperations {
       weights, bias, outputChannels, target, strideOf(outputChannels) * 4,
       Number(rounding === 'free'), fire?.masks ?? 0, fire?.steps ?? 0, ...neuronArguments(fire?.parameters),
     );
-    if (isSurrounded) this.heap.release(from);
-    else this.disownPart(source);
+    this.disownPart(pending.source);
     this.disownConvolution(convolution);
     this.clock?.(name, this.now() - started);
     return target;
+  }
+
+  /** Puts a copy with zeros around in place of the source. Where there is no memory for what follows, the convolution still waits, for the copy. */
+  private surround(pending: PendingDense): void {
+    if (pending.isSurrounded) return;
+    const { source, sourceShape: { height, width }, convolution: { geometry: { padding, inputChannels } } } = pending;
+    const { steps } = source;
+    const address = this.heap.allocate(steps * (height + 2 * padding) * (width + 2 * padding) * inputChannels * 4);
+    this.kernels.surround(source.content.address, steps, height, width, inputChannels, strideOf(inputChannels) * 4, padding, address);
+    pending.source = { channels: inputChannels, steps, owners: 1, content: { kind: 'stored', address } };
+    pending.isSurrounded = true;
+    this.disownPart(source);
   }
 
   /** Only asked where somebody listens. */
@@ -811,7 +817,8 @@ export class EventOperations implements Operations, RegionOperations {
 
   private disownPart(part: Part): void {
     part.owners--;
-    if (part.owners === 0) this.disownContent(part.content);
+    if (part.owners > 0) return;
+    this.disownContent(part.content);
   }
 
   private disownContent(content: Part['content']): void {
@@ -863,6 +870,12 @@ function unfinished(value: Signal, steps: number): Part | undefined {
   const [part, ...others] = (value as EventSignal).parts;
   if (!part || others.length > 0 || part.content.kind === 'stored') return undefined;
   return part.steps === steps || (part.content.kind === 'dense' && part.steps === 1) ? part : undefined;
+}
+
+/** A convolution of spikes that the whole signal waits for and that can take on an addition. */
+function waitingSpikes(value: Signal, steps: number): PendingSpiking | undefined {
+  const content = unfinished(value, steps)?.content;
+  return content?.kind === 'spiking' && !content.addend ? content : undefined;
 }
 
 /** As kernels take it; whatever where no neuron is behind them. */

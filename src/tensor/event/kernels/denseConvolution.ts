@@ -34,7 +34,7 @@ export function surround(
  * @param first and last pixel of the output, the latter not included
  * @param fused not 0 where a multiplication may be fused with its addition, which the program for relaxed SIMD does; else sums are the same on every machine
  * @param masks 0, or where the bits of the neuron go, `u16[neuronSteps][pixels][channels / 16 rounded up]`; what is written is read again while it
- * is in the first-level cache. With one step of the source it is the current of all the neuron's steps
+ * is in the nearer caches. With one step of the source it is the current of all the neuron's steps
  */
 export function denseConvolution(
   first: i32, last: i32, source: usize, steps: i32, stepBytes: usize, rowBytes: usize, pixelBytes: usize,
