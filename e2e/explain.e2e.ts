@@ -223,7 +223,10 @@ test('pointing is linked: picture, maps, raster rows and boxes', async ({ page }
 
   // From a cell of the map to its place on both pictures, and to its row.
   const side = await inTheMiddle(membrane);
-  await page.mouse.move(side.x + (side.width * (cell.x + 0.5)) / 20, side.y + (side.height * (cell.y + 0.5)) / 20);
+  // Cells have whole pixels, and the map stands in the middle of its canvas.
+  const scale = Math.floor(side.width / 20);
+  const inMap = (index: number): number => Math.round((side.width - 20 * scale) / 2) + (index + 0.5) * scale;
+  await page.mouse.move(side.x + inMap(cell.x), side.y + inMap(cell.y));
   await expect(readout(raster(page))).toContainText(`x ${cell.x}, y ${cell.y}, channel 0`);
   await expect.poll(() => pixelsOf(picture)).not.toBe(still.picture);
   await expect.poll(() => pixelsOf(annPicture)).not.toBe(still.ann);
@@ -345,9 +348,12 @@ test('a link restores model, T, layer, neuron, what is muted, and the box that i
   await expect(page.getByText('SNN (T = 3)')).toBeVisible();
   await explain(page).getByRole('button', { name: 'Explain the surest box' }).click();
   await partsOf(page);
+  const unmuted = (await explain(page).getByTestId('explained-box').textContent()) ?? '';
   await page.getByRole('button', { name: 'Mute channel 2' }).click();
   await expect(page.getByRole('group', { name: 'Muted in the SNN' })).toContainText('channel 2 of layer 11');
   await expect.poll(() => page.url()).toContain('mute=c11.2');
+  // The score falls with the channel, once the network and the explanation have run again.
+  await expect(explain(page).getByTestId('explained-box')).not.toHaveText(unmuted);
   const boxes = await readBoxes(page, 'snn');
   const sentence = await explain(page).getByTestId('explained-box').textContent();
   await page.getByRole('button', { name: 'Share' }).click();
