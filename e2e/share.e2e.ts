@@ -135,7 +135,7 @@ test('every saved file can be read again', async ({ page }) => {
     const { bytes } = await savedFile(page, title);
     const headerBytes = bytes.readUInt16LE(8);
     expect(bytes.subarray(10, 10 + headerBytes).toString()).toContain(`{'descr': '${kind}', 'fortran_order': False, 'shape': (4, 40, 40, 32), }`);
-    expect(bytes).toHaveLength(10 + headerBytes + 4 * 32 * 32 * 32 * bytesEach);
+    expect(bytes).toHaveLength(10 + headerBytes + 4 * 40 * 40 * 32 * bytesEach);
     if (kind === '|u1') expect(new Set(bytes.subarray(10 + headerBytes))).toEqual(new Set([0, 1]));
   }
 
