@@ -33,9 +33,16 @@ export async function openRecording(ref: RecordingRef, about: Pick<RecordingStat
   usePlayground.setState({ recording });
   await chooseModelFor('events');
   const labelUs = recording.truth.find(({ timeUs }) => timeUs !== undefined)?.timeUs;
-  await showWindow(labelUs === undefined ? startUs : labelUs - recording.settings.windowUs);
+  const firstUs = Math.round(labelUs === undefined ? startUs : labelUs - recording.settings.windowUs);
+  // Whoever has moved on while the model came, or the rest was read, stays where they are.
+  if (isAt(ref.id, startUs)) await showWindow(firstUs);
   await readOn(ref);
-  if (given.labels && given.labels.length > 0) await openLabels(given.labels);
+  if (given.labels && given.labels.length > 0) await openLabels(given.labels, isAt(ref.id, firstUs));
+}
+
+function isAt(id: string, fromUs: number): boolean {
+  const { recording } = usePlayground.getState();
+  return recording?.ref.id === id && recording.fromUs === fromUs && !recording.playing;
 }
 
 /** Another reading of the same file: for tables whose columns were not understood. */
@@ -59,8 +66,8 @@ async function readOn(ref: RecordingRef): Promise<void> {
   });
 }
 
-/** Boxes from files beside the recording. */
-export async function openLabels(files: readonly File[]): Promise<void> {
+/** Boxes from files beside the recording. @param show the window before the first of them, in place of what is shown */
+export async function openLabels(files: readonly File[], show = true): Promise<void> {
   const { recording } = usePlayground.getState();
   if (!recording) return;
   const { sensor } = recording.scanned.summary;
@@ -68,7 +75,7 @@ export async function openLabels(files: readonly File[]): Promise<void> {
   if (!truth) return;
   change({ truth }, recording.ref.id);
   const first = truth.find(({ timeUs }) => timeUs !== undefined)?.timeUs;
-  if (first !== undefined) await showWindow(first - recording.settings.windowUs);
+  if (show && first !== undefined) await showWindow(first - recording.settings.windowUs);
 }
 
 function change(changes: Partial<RecordingState>, id: string): void {
