@@ -33,7 +33,8 @@ export async function openRecording(ref: RecordingRef, about: Pick<RecordingStat
   usePlayground.setState({ recording });
   await chooseModelFor('events');
   const labelUs = recording.truth.find(({ timeUs }) => timeUs !== undefined)?.timeUs;
-  const firstUs = Math.round(labelUs === undefined ? startUs : labelUs - recording.settings.windowUs);
+  const { windowUs } = usePlayground.getState().recording?.settings ?? recording.settings;
+  const firstUs = Math.round(labelUs === undefined ? startUs : labelUs - windowUs);
   // Whoever has moved on while the model came, or the rest was read, stays where they are.
   if (isAt(ref.id, startUs)) await showWindow(firstUs);
   await readOn(ref);
