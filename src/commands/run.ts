@@ -111,10 +111,11 @@ export function fitOf(source: Source | undefined): Fit {
 }
 
 function showResult(slot: Slot, pane: PaneResult): void {
-  usePlayground.setState(({ results, view }) => ({
+  usePlayground.setState(({ results, view, run }) => ({
     results: { ...results, [slot]: pane },
-    // The views keep their place; only what no longer exists moves.
-    view: slot === 'snn' ? { ...view, step: Math.min(view.step, pane.result.steps - 1), ...keepLayer(view, pane) } : view,
+    // The views keep their place; only what no longer exists moves. The step goes by the T that is chosen, which may be more than that of a
+    // result that was on its way when it was chosen.
+    view: slot === 'snn' ? { ...view, step: Math.min(view.step, run.steps - 1), ...keepLayer(view, pane) } : view,
   }));
 }
 
