@@ -245,6 +245,8 @@ export default defineConfig({
     environment: 'node',
     include: ['src/**/*.test.{ts,tsx}', 'e2e/**/*.test.ts'],
     pool: 'forks',
+    // By default one core is left free: of two, half.
+    maxWorkers: '100%',
     // Several of these may share two cores.
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -1,96 +1,64 @@
-import AxeBuilder from '@axe-core/playwright';
-import type { Page } from '@playwright/test';
 import { openPage } from './page';
 import { expect, test } from './support';
 import { drawSquares, openSquares, openTrainPage, readCurve, setSettings, smallRun } from './training';
+import { expectWellMade, seriousFaults } from './wellMade';
 
-const sizes = { desktop: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } } as const;
+test('axe finds nothing serious on the Detect page, and nothing is cut off, in both themes on a desktop and a phone', async ({ page }) => {
+  await openPage(page);
+  await page.getByText('Table of boxes').first().click();
+  await page.getByText('Draw digits', { exact: true }).click();
+  await expectWellMade(page, 'detect');
+});
 
-async function seriousFaults(page: Page): Promise<string[]> {
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`);
-}
+test('the same with a recording open', async ({ page }) => {
+  await openPage(page);
+  await page.getByText('Make events: webcam, video, sketch').click();
+  await page.getByText('Simulated camera', { exact: true }).click();
+  await page.getByRole('button', { name: 'Moving digits 2', exact: true }).click();
+  await expect(page.getByText('SNN (T = 5)')).toBeVisible();
+  await expect(page.getByRole('button', { name: /^Step 5/ }).first()).toBeVisible();
+  await expectWellMade(page, 'recording');
+});
 
-async function expectWellMade(page: Page, screenshot: string): Promise<void> {
-  await page.screenshot({ path: `test-results/screenshots/${screenshot}.png` });
-  await page.screenshot({ path: `test-results/screenshots/${screenshot}-whole.png`, fullPage: true });
-  expect(await seriousFaults(page)).toEqual([]);
-  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-  expect(overflow).toBeLessThanOrEqual(0);
-}
+test('the same with a box explained, a block muted, labels, and all tables open', async ({ page }) => {
+  await openPage(page);
+  await page.getByRole('switch', { name: 'Compare with labels' }).focus();
+  await page.keyboard.press('Space');
+  await page.getByRole('button', { name: 'Explain the surest box' }).click();
+  await expect(page.getByTestId('attribution-table')).toBeVisible();
+  await page.getByRole('button', { name: 'Mute block 6' }).click();
+  await page.getByRole('button', { name: 'Trace back its spike' }).click();
+  await expect(page.getByText('of the network’s input')).toBeVisible();
+  for (const table of ['Strongest cells of this step', 'Table of the difference', 'Shares of every step', 'Spikes of every step']) await page.getByText(table).first().click();
+  await expect(page.getByTestId('attribution-table').getByRole('button', { name: 'Unmute block 6' })).toBeVisible();
+  await expectWellMade(page, 'explain');
+});
 
-for (const theme of ['light', 'dark'] as const) {
-  for (const [name, viewport] of Object.entries(sizes)) {
-    test(`axe finds nothing serious, and nothing is cut off: ${theme}, ${name}`, async ({ page }) => {
-      await page.setViewportSize(viewport);
-      await page.emulateMedia({ colorScheme: theme });
-      await openPage(page);
-      await page.getByText('Table of boxes').first().click();
-      await page.getByText('Draw digits', { exact: true }).click();
-      await expectWellMade(page, `${theme}-${name}`);
-    });
+test('the same on the Learn page', async ({ page }) => {
+  await page.goto('/');
+  await page.getByRole('button', { name: 'Learn', exact: true }).click();
+  await expect(page.getByTestId('gradient-summary')).toBeVisible();
+  await expect(page.getByTestId('block-isometry')).toBeVisible();
+  for (const table of ['every step', 'gradients by depth', 'singular values']) await page.getByText(`Table of ${table}`).click();
+  await page.getByText('What is measured, and what the theory is').click();
+  await expectWellMade(page, 'learn');
+});
 
-    test(`the same with a recording open: ${theme}, ${name}`, async ({ page }) => {
-      await page.setViewportSize(viewport);
-      await page.emulateMedia({ colorScheme: theme });
-      await openPage(page);
-      await page.getByText('Make events: webcam, video, sketch').click();
-      await page.getByText('Simulated camera', { exact: true }).click();
-      await page.getByRole('button', { name: 'Moving digits 2', exact: true }).click();
-      await expect(page.getByText('SNN (T = 5)')).toBeVisible();
-      await expect(page.getByRole('button', { name: /^Step 5/ }).first()).toBeVisible();
-      await expectWellMade(page, `${theme}-${name}-recording`);
-    });
-
-    test(`the same with a box explained, a block muted, labels, and all tables open: ${theme}, ${name}`, async ({ page }) => {
-      await page.setViewportSize(viewport);
-      await page.emulateMedia({ colorScheme: theme });
-      await openPage(page);
-      await page.getByRole('switch', { name: 'Compare with labels' }).focus();
-      await page.keyboard.press('Space');
-      await page.getByRole('button', { name: 'Explain the surest box' }).click();
-      await expect(page.getByTestId('attribution-table')).toBeVisible();
-      await page.getByRole('button', { name: 'Mute block 6' }).click();
-      await page.getByRole('button', { name: 'Trace back its spike' }).click();
-      await expect(page.getByText('of the network’s input')).toBeVisible();
-      for (const table of ['Strongest cells of this step', 'Table of the difference', 'Shares of every step', 'Spikes of every step']) await page.getByText(table).first().click();
-      await expect(page.getByTestId('attribution-table').getByRole('button', { name: 'Unmute block 6' })).toBeVisible();
-      await expectWellMade(page, `${theme}-${name}-explain`);
-    });
-
-    test(`the same on the Learn page: ${theme}, ${name}`, async ({ page }) => {
-      await page.setViewportSize(viewport);
-      await page.emulateMedia({ colorScheme: theme });
-      await page.goto('/');
-      await page.getByRole('button', { name: 'Learn', exact: true }).click();
-      await expect(page.getByTestId('gradient-summary')).toBeVisible();
-      await expect(page.getByTestId('block-isometry')).toBeVisible();
-      for (const table of ['every step', 'gradients by depth', 'singular values']) await page.getByText(`Table of ${table}`).click();
-      await page.getByText('What is measured, and what the theory is').click();
-      await expectWellMade(page, `${theme}-${name}-learn`);
-    });
-
-    test(`the same on the Train page: ${theme}, ${name}`, async ({ page }) => {
-      await page.setViewportSize(viewport);
-      await page.emulateMedia({ colorScheme: theme });
-      await openTrainPage(page);
-      await openSquares(page, 10);
-      await setSettings(page, { ...smallRun, stages: [{ epochs: 2, size: 64, steps: 1 }] });
-      await page.getByRole('button', { name: 'Start', exact: true }).click();
-      await expect(page.getByTestId('kept-models')).toBeVisible();
-      await readCurve(page, 'Loss terms');
-      await page.getByText('Table: firing rates').click();
-      await expectWellMade(page, `${theme}-${name}-train`);
-      await page.getByText('Pictures that you label here').click();
-      await page.getByLabel('Open pictures…').setInputFiles({ name: 'shot.png', mimeType: 'image/png', buffer: (await drawSquares(1)).png });
-      await page.getByRole('button', { name: 'Add a box' }).click();
-      await page.getByText('Boxes as numbers').click();
-      await expectWellMade(page, `${theme}-${name}-label`);
-    });
-  }
-}
+test('the same on the Train page, after a run and while labelling', async ({ page }) => {
+  await openTrainPage(page);
+  await openSquares(page, 10);
+  await setSettings(page, { ...smallRun, stages: [{ epochs: 2, size: 64, steps: 1 }] });
+  await page.getByRole('button', { name: 'Start', exact: true }).click();
+  await expect(page.getByTestId('kept-models')).toBeVisible();
+  await readCurve(page, 'Loss terms');
+  await page.getByText('Table: firing rates').click();
+  await expectWellMade(page, 'train');
+  await page.getByText('Pictures that you label here').click();
+  await page.getByLabel('Open pictures…').setInputFiles({ name: 'shot.png', mimeType: 'image/png', buffer: (await drawSquares(1)).png });
+  await page.getByRole('button', { name: 'Add a box' }).click();
+  await page.getByText('Boxes as numbers').click();
+  await expectWellMade(page, 'label');
+});
 
 test('the list of keys opens and closes by keyboard, and axe finds nothing serious in it', async ({ page }) => {
   await openPage(page);

@@ -1,8 +1,8 @@
-import AxeBuilder from '@axe-core/playwright';
 import type { Locator, Page } from '@playwright/test';
 import { tinyOnnx, v8Output } from './onnxFiles';
 import { csvRows, dropFile, openPage, readBoxes, savedFile } from './page';
 import { expect, test } from './support';
+import { expectWellMade } from './wellMade';
 
 const panel = (page: Page): Locator => page.getByRole('region', { name: 'Trained against converted' });
 const pane = (page: Page, title: RegExp): Locator => page.locator('.pane').filter({ has: page.getByRole('heading', { name: title }) });
@@ -54,9 +54,11 @@ test('three networks on one picture: the converted one comes to the boxes of the
 
   // On a phone they lie below each other.
   await page.setViewportSize({ width: 390, height: 844 });
-  const stacked = await paneEdges(page);
-  expect(new Set(stacked.map(({ x }) => x)).size).toBe(1);
-  expect(new Set(stacked.map(({ y }) => y)).size).toBe(3);
+  await expect(async () => {
+    const stacked = await paneEdges(page);
+    expect(new Set(stacked.map(({ x }) => x)).size).toBe(1);
+    expect(new Set(stacked.map(({ y }) => y)).size).toBe(3);
+  }).toPass({ timeout: 30_000 });
 });
 
 test('the T chart grows while T runs to 256, can be cancelled, and goes on', async ({ page }) => {
@@ -76,9 +78,11 @@ test('the T chart grows while T runs to 256, can be cancelled, and goes on', asy
   await expect.poll(async () => (await pointsOf(page)).at(-1), { timeout: 90_000 }).toBe(256);
   expect((await pointsOf(page)).slice(0, stopped.length)).toEqual(stopped);
 
-  // Spikes and energy only grow, and every one of them has a number.
-  const rows = await panel(page).locator('tbody tr').evaluateAll((elements) => elements.map((row) => Array.from(row.children, (cell) => cell.textContent ?? '')));
-  expect(rows.every(([, agreement, spikes, energy]) => /%$/.test(agreement ?? '') && spikes !== '0' && / [pnµm]?J$/.test(energy ?? ''))).toBe(true);
+  // Spikes and energy only grow, and every one of them has a number; energy is estimated a moment after the steps.
+  await expect(async () => {
+    const rows = await panel(page).locator('tbody tr').evaluateAll((elements) => elements.map((row) => Array.from(row.children, (cell) => cell.textContent ?? '')));
+    expect(rows.every(([, agreement, spikes, energy]) => /%$/.test(agreement ?? '') && spikes !== '0' && / [pnµm]?J$/.test(energy ?? ''))).toBe(true);
+  }).toPass({ timeout: 30_000 });
 
   // The same against what is known to be on the picture, and as a file.
   await panel(page).getByRole('button', { name: /Compared with$/ }).click();
@@ -120,7 +124,7 @@ test('energy names its convention, follows the choice, and keeps the paper’s r
   await page.keyboard.press('Space');
   await expect(energy.getByTestId('energy-convention')).toContainText('with memory traffic at 10 pJ an access');
   await energy.getByText('Energy of every layer').click();
-  expect(await energy.getByRole('region', { name: 'Energy of every layer' }).locator('tbody tr').count()).toBeGreaterThan(25);
+  await expect.poll(() => energy.getByRole('region', { name: 'Energy of every layer' }).locator('tbody tr').count()).toBeGreaterThan(25);
 });
 
 test('a detector from an ONNX file takes the ANN’s place; one that is none is one sentence', async ({ page, complaints }) => {
@@ -150,21 +154,10 @@ test('a detector from an ONNX file takes the ANN’s place; one that is none is 
   expect(complaints).toEqual([]);
 });
 
-for (const theme of ['light', 'dark'] as const) {
-  for (const [name, viewport] of Object.entries({ desktop: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } })) {
-    test(`axe finds nothing serious with three networks, and nothing is cut off: ${theme}, ${name}`, async ({ page }) => {
-      await page.setViewportSize(viewport);
-      await page.emulateMedia({ colorScheme: theme });
-      await openPage(page);
-      await switchOn(page);
-      await expect.poll(async () => (await pointsOf(page)).length, { timeout: 60_000 }).toBeGreaterThan(8);
-      await page.getByText('What the paper’s 5.83 counted').click();
-      await page.screenshot({ path: `test-results/screenshots/${theme}-${name}-compare-whole.png`, fullPage: true });
-      const { violations } = await new AxeBuilder({ page }).analyze();
-      const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
-      expect(serious.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`)).toEqual([]);
-      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-      expect(overflow).toBeLessThanOrEqual(0);
-    });
-  }
-}
+test('axe finds nothing serious with three networks, and nothing is cut off, in both themes on a desktop and a phone', async ({ page }) => {
+  await openPage(page);
+  await switchOn(page);
+  await expect.poll(async () => (await pointsOf(page)).length, { timeout: 60_000 }).toBeGreaterThan(8);
+  await page.getByText('What the paper’s 5.83 counted').click();
+  await expectWellMade(page, 'compare');
+});

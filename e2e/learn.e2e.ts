@@ -27,8 +27,9 @@ interface StepRow {
 }
 
 async function readSteps(page: Page): Promise<StepRow[]> {
-  const rows = await page
-    .getByRole('region', { name: 'Table of every step' })
+  const table = page.getByRole('region', { name: 'Table of every step' });
+  await expect(table).toBeVisible();
+  const rows = await table
     .locator('tbody tr')
     .evaluateAll((elements) => elements.map((row) => Array.from(row.children, (cell) => (cell.textContent ?? '').replace('−', '-'))));
   return rows.map(([, current, membrane, spike, surrogate, gradient]) => ({

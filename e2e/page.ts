@@ -47,15 +47,8 @@ export async function chooseCommand(page: Page, title: string): Promise<void> {
   await expect(page.getByRole('dialog')).toHaveCount(0);
 }
 
-/** Opens the page and waits until its own engine has computed what is shown. */
-export async function openPage(page: Page): Promise<void> {
-  await page.goto('/');
-  await expect(neuronTable(page)).toBeVisible();
-  await expect(page.getByText('precomputed')).toHaveCount(0);
-}
-
-/** The same with what a link holds after the `#`. */
-export async function openLink(page: Page, fragment: string): Promise<void> {
+/** Opens the page, with what a link holds after the `#`, and waits until its own engine has computed what is shown. */
+export async function openPage(page: Page, fragment = ''): Promise<void> {
   await page.goto(`/${fragment}`);
   await expect(neuronTable(page)).toBeVisible();
   await expect(page.getByText('precomputed')).toHaveCount(0);

@@ -1,5 +1,5 @@
-/** `npm test`: everything that must hold, one after the other; a failure does not keep the rest from being tried. */
-import { spawnSync } from 'node:child_process';
+/** `npm test`: everything that must hold; a failure does not keep the rest from being tried. */
+import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
@@ -48,16 +48,16 @@ function browserCounts(report: unknown): Counts {
   return { passed: expected + flaky, failed: unexpected, skipped };
 }
 
-/** Runs one step in view of the person. A step that counts tests but leaves no report, or runs none, has failed. */
-function step(title: string, command: string[], report?: { file: string; read: (report: unknown) => Counts }): Outcome {
-  console.log(`\n=== ${title} ===\n`);
+/**
+ * Runs one step: in view of the person, or beside others, and then its output comes when it has ended. A step that counts tests but leaves no
+ * report, or runs none, has failed.
+ */
+async function step(title: string, command: string[], { beside = false, report }: StepOptions = {}): Promise<Outcome> {
+  const heading = `\n=== ${title} ===\n`;
+  if (!beside) console.log(heading);
   const started = performance.now();
-  const [program = '', ...words] = command;
-  const { status } = spawnSync(program, words, {
-    cwd: projectFolder,
-    stdio: ['ignore', 'inherit', 'inherit'],
-    shell: process.platform === 'win32',
-  });
+  const { status, output } = await ended(command, beside);
+  if (beside) console.log(`${heading}\n${output}`);
   const seconds = (performance.now() - started) / 1000;
   if (!report) return { title, ok: status === 0, seconds, counts: undefined };
   try {
@@ -69,7 +69,23 @@ function step(title: string, command: string[], report?: { file: string; read: (
   }
 }
 
-function browserStep(): Outcome {
+interface StepOptions {
+  beside?: boolean;
+  report?: { file: string; read: (report: unknown) => Counts };
+}
+
+function ended([program = '', ...words]: string[], isKept: boolean): Promise<{ status: number | null; output: string }> {
+  const stream = isKept ? 'pipe' : 'inherit';
+  const child = spawn(program, words, { cwd: projectFolder, stdio: ['ignore', stream, stream], shell: process.platform === 'win32' });
+  let output = '';
+  for (const part of [child.stdout, child.stderr]) part?.setEncoding('utf8').on('data', (text: string) => (output += text));
+  return new Promise((resolve) => {
+    child.on('error', ({ message }) => resolve({ status: null, output: `${output}${message}\n` }));
+    child.on('close', (status) => resolve({ status, output }));
+  });
+}
+
+async function browserStep(): Promise<Outcome> {
   const title = 'Browser tests';
   try {
     process.env['CHROMIUM_PATH'] = findChromium();
@@ -80,8 +96,7 @@ function browserStep(): Outcome {
   }
   console.log(`\nThe browser: ${process.env['CHROMIUM_PATH']}`);
   return step(title, ['npx', 'playwright', 'test', '-c', 'e2e/playwright.config.ts'], {
-    file: browserResults,
-    read: browserCounts,
+    report: { file: browserResults, read: browserCounts },
   });
 }
 
@@ -107,15 +122,16 @@ rmSync(resultsFolder, { recursive: true, force: true });
 mkdirSync(resultsFolder, { recursive: true });
 
 const outcomes = [
-  step('Lint', ['npm', 'run', '--silent', 'lint']),
-  step('Types', ['npm', 'run', '--silent', 'types']),
-  step(
-    'Unit tests',
-    ['npx', 'vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${unitResults}`],
-    { file: unitResults, read: unitCounts },
-  ),
-  step('Build', ['npm', 'run', '--silent', 'build']),
-  browserStep(),
+  // None of these keeps two cores busy by itself.
+  ...(await Promise.all([
+    step('Lint', ['npm', 'run', '--silent', 'lint'], { beside: true }),
+    step('Types', ['npm', 'run', '--silent', 'types'], { beside: true }),
+    step('Build', ['npm', 'run', '--silent', 'build'], { beside: true }),
+  ])),
+  await step('Unit tests', ['npx', 'vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${unitResults}`], {
+    report: { file: unitResults, read: unitCounts },
+  }),
+  await browserStep(),
 ];
 printSummary(outcomes);
 process.exitCode = outcomes.every(({ ok }) => ok) ? 0 : 1;

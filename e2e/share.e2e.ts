@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import sharp from 'sharp';
-import { chooseCommand, csvRows, dropFile, fileFrom, neuronTable, openLink, openPage, readBoxes, savedFile, type DroppedFile } from './page';
+import { chooseCommand, csvRows, dropFile, fileFrom, neuronTable, openPage, readBoxes, savedFile, type DroppedFile } from './page';
 import { expect, test } from './support';
 
 /** The address, copied links, settings files, saved files, and the palette that has them all. */
@@ -9,6 +9,7 @@ test('a shared link restores model, picture, T, thresholds, layer, neuron, step 
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
   await openPage(page);
   await page.getByRole('button', { name: 'Drawn smear 3' }).click();
+  await expect(page.getByRole('button', { name: 'Drawn smear 3' })).toHaveAttribute('aria-pressed', 'true');
   await page.keyboard.press('6');
   await expect(page.getByText('SNN (T = 6)')).toBeVisible();
   await chooseCommand(page, 'Layer 5: 2 ConcatBlock_ms, branch 2');
@@ -21,6 +22,8 @@ test('a shared link restores model, picture, T, thresholds, layer, neuron, step 
   await page.keyboard.press('Escape');
   await expect(page.getByRole('region', { name: 'Events', exact: true })).toHaveCount(0);
   await expect(page.getByText('Neuron x').first()).toBeVisible();
+  // The membrane is read anew when both networks have run with this threshold.
+  await expect(page.getByRole('img', { name: /^Neuron x .*; threshold 0\.55;/ })).toBeVisible();
   const neuron = await page.getByText(/^Neuron x \d+, y \d+, channel \d+$/).first().textContent();
   await expect.poll(() => page.url()).toContain('step=2');
   const boxes = await readBoxes(page, 'snn');
@@ -42,15 +45,16 @@ test('a shared link restores model, picture, T, thresholds, layer, neuron, step 
 });
 
 test('a link to a recording restores its window', async ({ page }) => {
-  await openLink(page, '#sample=digits-2&T=5&from=60000&window=120000&as=counts&layer=3');
+  await openPage(page, '#sample=digits-2&T=5&from=60000&window=120000&as=counts&layer=3');
   await expect(page.getByTestId('recording-clock')).toContainText('180');
   await expect(page.getByText('SNN (T = 5)')).toBeVisible();
   await expect(page.getByRole('button', { name: /Model$/ })).toContainText('Digits from events');
-  await expect.poll(() => page.url()).toContain('from=60000&window=120000&as=counts');
+  // The link does not name the model: this is the address that the page writes.
+  await expect.poll(() => page.url()).toMatch(/model=digits-events&.*from=60000&window=120000&as=counts/);
 });
 
 test('what a link says wrongly is left out and named', async ({ page }) => {
-  await openLink(page, '#T=99&layer=4000&sample=nothing-7&conf=&step=3');
+  await openPage(page, '#T=99&layer=4000&sample=nothing-7&conf=&step=3');
   const log = page.getByRole('log', { name: 'Messages' });
   await expect(log).toContainText('Part of the link was not understood and left out: T=99, conf=, sample=nothing-7.');
   await expect(log).toContainText('Layer 4000 was asked for');
@@ -83,6 +87,8 @@ test('saved settings restore the run; a damaged file changes nothing', async ({ 
   await page.getByRole('slider', { name: 'Confidence' }).focus();
   await page.keyboard.press('PageUp');
   const { name, bytes } = await savedFile(page, 'Save the run settings (JSON)');
+  const minimum = Number(await page.getByRole('slider', { name: 'Confidence' }).inputValue());
+  await expect.poll(async () => (await readBoxes(page, 'snn')).every(({ score }) => score > minimum)).toBe(true);
   const boxes = await readBoxes(page, 'snn');
   await page.getByRole('button', { name: 'As trained', exact: true }).click();
   await expect(page.getByText('SNN (T = 4)')).toBeVisible();
@@ -96,7 +102,7 @@ test('saved settings restore the run; a damaged file changes nothing', async ({ 
 });
 
 test('every saved file can be read again', async ({ page }) => {
-  await openLink(page, '#layer=5&neuron=10,12,3');
+  await openPage(page, '#layer=5&neuron=10,12,3');
   await expect(page.getByText('Neuron x 10, y 12, channel 3').first()).toBeVisible();
   const boxes = await readBoxes(page, 'snn');
 
@@ -152,6 +158,7 @@ test('the palette opens with /, finds by words, and says when nothing fits', asy
   await chooseCommand(page, 'Show the panel: Spike raster');
   await expect(page.getByRole('region', { name: 'Spike raster' })).toBeVisible();
   await page.keyboard.press('/');
+  await expect(page.getByRole('searchbox', { name: 'Find a command' })).toBeFocused();
   await page.keyboard.type('xyzzy');
   await expect(page.getByText('No command has these words.')).toBeVisible();
   await page.keyboard.press('Escape');

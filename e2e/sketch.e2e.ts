@@ -128,12 +128,15 @@ test('drawn digits are found where they are, and read rightly', async ({ page })
     { digit: 0, x: 0.5, y: 0.76, height: 0.3 },
   ];
   for (const { digit, ...place } of drawn) await drawDigit(page, pad, digit, place);
-  await expect.poll(async () => (await readBoxes(page, 'snn')).map(({ name }) => name).sort()).toEqual(['0', '3', '7']);
-  const found = await readBoxes(page, 'snn');
-  for (const { digit, x, y } of drawn) {
-    const box = found.find(({ name }) => name === String(digit))?.box ?? [];
-    const [x1 = NaN, y1 = NaN, x2 = NaN, y2 = NaN] = box;
-    expect(Math.abs((x1 + x2) / 2 / 320 - x)).toBeLessThan(0.08);
-    expect(Math.abs((y1 + y2) / 2 / 320 - y)).toBeLessThan(0.08);
-  }
+  // A digit may be read rightly before its last stroke is in the picture.
+  await expect(async () => {
+    const found = await readBoxes(page, 'snn');
+    expect(found.map(({ name }) => name).sort()).toEqual(['0', '3', '7']);
+    for (const { digit, x, y } of drawn) {
+      const box = found.find(({ name }) => name === String(digit))?.box ?? [];
+      const [x1 = NaN, y1 = NaN, x2 = NaN, y2 = NaN] = box;
+      expect(Math.abs((x1 + x2) / 2 / 320 - x)).toBeLessThan(0.08);
+      expect(Math.abs((y1 + y2) / 2 / 320 - y)).toBeLessThan(0.08);
+    }
+  }).toPass({ timeout: 30_000 });
 });

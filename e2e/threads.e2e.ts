@@ -40,6 +40,8 @@ test('the CPU engine runs on as many threads as a person says, with the same box
   await page.getByRole('option', { name: '1 thread' }).click();
   await expect(threads(page)).toContainText('1 thread');
   await expect(backend(page)).not.toContainText('threads');
+  // Until it has run on one thread, the boxes of several are shown.
+  await expect(page.locator('.pane').first().getByTitle(/^Network on /)).not.toHaveAttribute('title', /threads/);
   await expect.poll(() => readBoxes(page, 'snn')).toEqual(several);
   expect(several.length).toBeGreaterThan(0);
 });

@@ -94,6 +94,7 @@ export async function stepOf(page: Page): Promise<number> {
 export async function readCurve(page: Page, title: string): Promise<number[][]> {
   const table = page.getByRole('region', { name: `Table: ${title}` });
   if (!(await table.isVisible())) await page.getByText(`Table: ${title}`, { exact: true }).click();
+  await expect(table).toBeVisible();
   return table.locator('tbody tr').evaluateAll((rows) =>
     rows.map((row) => Array.from(row.children, (cell) => Number((cell.textContent ?? '').replace('−', '-').replaceAll(',', '')))),
   );

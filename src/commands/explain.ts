@@ -120,7 +120,7 @@ export async function traceNeuronBack(): Promise<void> {
   if (!source || !models.snn || !view.neuron) return;
   const neuron = { layer: view.layer, ...view.neuron };
   const { step } = view;
-  const result = await underWay('explain', 'Tracing spikes back', (task) =>
+  const result = await underWay('traceBack', 'Tracing spikes back', (task) =>
     engine.request('traceBack', { frame: frameOf(source), settings: settingsFor(state, 'snn'), neuron, step }, task),
   );
   if (result) usePlayground.setState(({ explain }) => ({ explain: { ...explain, traced: { sourceId: source.id, ...neuron, step, result } } }));

@@ -37,7 +37,6 @@ export async function chooseBackend(preference: BackendPreference, threads = use
   else usePlayground.setState({ backendPreference, threads: threadsBefore });
 }
 
-/** The SNN and, where it has one, its twin. */
 export async function chooseShippedModel(name: string): Promise<void> {
   await loadShippedModel(name);
   rerun();
@@ -59,7 +58,8 @@ export async function preferShippedModel(name: string): Promise<void> {
   if (!models.snn || shippedModels.some((known) => known.name === models.snn?.name)) await loadShippedModel(name);
 }
 
-async function loadShippedModel(name: string): Promise<void> {
+/** The SNN and, where it has one, its twin; nothing runs yet. */
+export async function loadShippedModel(name: string): Promise<void> {
   const shipped = shippedModels.find((known) => known.name === name);
   if (!shipped) return;
   if (!(await load('snn', { kind: 'shipped', name }))) return;

@@ -13,6 +13,9 @@ import type { WritableFormatId } from '../base/eventOptions';
 /** So long a portion of reading holds up what else the engine is asked for. */
 const scanBudgetMs = 120;
 
+/** The recording whose end is not known yet, as more of it is to be read. */
+let beingRead: string | undefined;
+
 /** Opens a recording and shows its beginning at once; the rest is read in portions. One that cannot be read changes nothing. */
 export async function openRecording(ref: RecordingRef, about: Pick<RecordingState, 'title' | 'origin' | 'sample'>, given: { labels?: readonly File[]; truth?: readonly TruthBox[] } = {}): Promise<void> {
   const scanned = await underWay('recording', 'Opening the recording', (task) => engine.request('scanRecording', { recording: ref, budgetMs: scanBudgetMs }, task));
@@ -31,6 +34,7 @@ export async function openRecording(ref: RecordingRef, about: Pick<RecordingStat
     playing: false,
   };
   usePlayground.setState({ recording });
+  beingRead = ref.id;
   await chooseModelFor('events');
   const labelUs = recording.truth.find(({ timeUs }) => timeUs !== undefined)?.timeUs;
   const { windowUs } = usePlayground.getState().recording?.settings ?? recording.settings;
@@ -38,7 +42,8 @@ export async function openRecording(ref: RecordingRef, about: Pick<RecordingStat
   // Whoever has moved on while the model came, or the rest was read, stays where they are.
   if (isAt(ref.id, startUs)) await showWindow(firstUs);
   await readOn(ref);
-  if (given.labels && given.labels.length > 0) await openLabels(given.labels, isAt(ref.id, firstUs));
+  if (beingRead === ref.id) beingRead = undefined;
+  if (given.labels && given.labels.length > 0) await openLabels(given.labels, () => isAt(ref.id, firstUs));
 }
 
 function isAt(id: string, fromUs: number): boolean {
@@ -67,16 +72,16 @@ async function readOn(ref: RecordingRef): Promise<void> {
   });
 }
 
-/** Boxes from files beside the recording. @param show the window before the first of them, in place of what is shown */
-export async function openLabels(files: readonly File[], show = true): Promise<void> {
+/** Boxes from files beside the recording, and the window before the first of them, if then it still may take the place of what is shown. */
+export async function openLabels(files: readonly File[], mayMove = () => true): Promise<void> {
   const { recording } = usePlayground.getState();
   if (!recording) return;
   const { sensor } = recording.scanned.summary;
   const truth = await readLabels(files, sensor);
-  if (!truth) return;
+  if (!truth || usePlayground.getState().recording?.ref.id !== recording.ref.id) return;
   change({ truth }, recording.ref.id);
   const first = truth.find(({ timeUs }) => timeUs !== undefined)?.timeUs;
-  if (show && first !== undefined) await showWindow(first - recording.settings.windowUs);
+  if (first !== undefined && mayMove()) await showWindow(first - recording.settings.windowUs);
 }
 
 function change(changes: Partial<RecordingState>, id: string): void {
@@ -179,6 +184,11 @@ async function playRecording(id: string): Promise<void> {
     const { settings, scanned, fromUs } = recording;
     const next = within(fromUs + settings.cadenceUs, scanned, settings.windowUs);
     const ended = next <= fromUs;
+    if (ended && beingRead === id) {
+      // Only what has been read so far is at its end.
+      await new Promise((resolve) => setTimeout(resolve, scanBudgetMs));
+      continue;
+    }
     const shown = ended || (await showWindow(next, settings.detectWhilePlaying ? 'wait' : 'no'));
     if (ended || !shown) {
       pauseRecording();

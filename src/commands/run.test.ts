@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { z } from '../base/schema';
 import { detectionResultSchema, setView, usePlayground, type ModelDescription, type PictureSource } from '../state/store';
-import { setRun } from './run';
+import { detectAll, setRun } from './run';
 
 /** What the page has asked of the engine, each to be answered when the test says so. */
 const asked = vi.hoisted(() => [] as ((answer: unknown) => void)[]);
@@ -53,4 +53,12 @@ test('whoever looks at the last step still does when T was changed while the res
   await vi.waitFor(() => expect(usePlayground.getState().results.snn?.result.steps).toBe(4));
   setRun({ steps: 5 });
   expect(usePlayground.getState().view.step).toBe(4);
+});
+
+test('a run that is asked for at once stands for the one that was to come soon', async () => {
+  asked.length = 0;
+  setRun({ steps: 2 });
+  void detectAll();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(asked.length).toBe(1);
 });

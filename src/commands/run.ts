@@ -24,16 +24,11 @@ import { underWay } from './work';
  * again, and the latest wish wins.
  */
 
-let scheduled = false;
+let scheduled: ReturnType<typeof setTimeout> | undefined;
 
 /** Runs soon, once for all changes of this moment. */
 export function rerun(): void {
-  if (scheduled) return;
-  scheduled = true;
-  setTimeout(() => {
-    scheduled = false;
-    void detectAll();
-  }, 0);
+  scheduled ??= setTimeout(() => void detectAll(), 0);
 }
 
 const followers = new Set<() => void>();
@@ -48,6 +43,9 @@ export function afterRuns(follower: () => void): void {
  * with its boxes, so that a picture that changes all the time is never shown without.
  */
 export async function detectAll(next?: Source): Promise<void> {
+  // This run is also the one that was to come soon; that one would cancel it.
+  clearTimeout(scheduled);
+  scheduled = undefined;
   const finished = await underWay('run', 'Running the networks', async (task) => {
     const panes: [Slot, PaneResult][] = [];
     for (const slot of ['snn', 'ann'] as const) {

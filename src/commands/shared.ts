@@ -1,7 +1,7 @@
 import { AppError } from '../base/errors';
 import { formatAddress, formatSettings, parseAddress, parseSettings, type SharedState } from '../state/address';
 import { defaultDetection, gen1Window, setView, tell, trainedRun, usePlayground, type PlaygroundState } from '../state/store';
-import { chooseShippedModel, shippedModels } from './models';
+import { loadShippedModel, shippedModels } from './models';
 import { restoreWindow } from './recordings';
 import { detectAll } from './run';
 import { findSample } from './samples';
@@ -95,7 +95,7 @@ export async function applyShared(shared: SharedState): Promise<void> {
   if (present.source?.sample !== sample?.name) await sample?.open();
   // What cannot be fetched leaves no empty page.
   if (!usePlayground.getState().source) await findSample(firstView.sample)?.open();
-  if (usePlayground.getState().models.snn?.name !== model) await chooseShippedModel(model);
+  if (usePlayground.getState().models.snn?.name !== model) await loadShippedModel(model);
   const loaded = usePlayground.getState();
   const { decay, threshold, reset, muted, inputSize } = { ...trainedRun, ...defined(shared) };
   const { confidence, iou } = { ...defaultDetection, ...defined(shared) };

@@ -102,23 +102,35 @@ export function openDroppedDataset(transfer: DataTransfer): void {
   else tellError(new AppError('dataset/unknown', 'What was dropped is no data set.', 'Drop a folder or a zip with pictures and their labels.'));
 }
 
-let lastCheck = 0;
+/** The configuration that is being checked, of which nothing else knows yet. */
+let checked: { wanted: object; taken: Promise<boolean> } | undefined;
 
 /** Takes a whole configuration, or tells which setting is wrong; the latest wish wins. */
 export async function setConfig(wanted: object): Promise<boolean> {
-  const check = ++lastCheck;
+  const check: NonNullable<typeof checked> = { wanted, taken: takeConfig(wanted, () => checked === check) };
+  checked = check;
+  const taken = await check.taken;
+  if (checked === check) checked = undefined;
+  return taken;
+}
+
+async function takeConfig(wanted: object, isLatest: () => boolean): Promise<boolean> {
   try {
     const config = await trainer.request('check', { config: wanted });
-    if (check === lastCheck) change({ config, configProblem: undefined });
+    if (isLatest()) change({ config, configProblem: undefined });
     return true;
   } catch (thrown) {
-    if (check === lastCheck) change({ configProblem: asAppError(thrown).message });
+    if (isLatest()) change({ configProblem: asAppError(thrown).message });
     return false;
   }
 }
 
+function latestConfig(): object | undefined {
+  return checked?.wanted ?? usePlayground.getState().training.config;
+}
+
 export async function changeConfig(changes: Partial<TrainingConfig>): Promise<void> {
-  const { config } = usePlayground.getState().training;
+  const config = latestConfig();
   if (config) await setConfig({ ...config, ...changes });
 }
 
@@ -139,7 +151,7 @@ export async function setConfigText(text: string): Promise<boolean> {
 /** A network that knows its anchors keeps them; a new one gets the data's. */
 export async function chooseStart(startFrom: TrainingState['startFrom']): Promise<void> {
   change({ startFrom });
-  const { config } = usePlayground.getState().training;
+  const config = latestConfig();
   if (config) await setConfig(withStart(config));
 }
 
@@ -151,6 +163,7 @@ function withStart(config: object): object {
 let running: AbortController | undefined;
 
 export async function beginRun(): Promise<void> {
+  await checked?.taken;
   const { config, data, dataset, startFrom } = usePlayground.getState().training;
   if (!config) return;
   // Asks the browser not to clear away what hours of work made; its answer changes nothing here.
