@@ -16,13 +16,15 @@ const restMs = 250;
 export function startExplaining(): void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   afterRuns(() => void explainChosen());
-  usePlayground.subscribe(({ view: now, source, models }, { view: before, source: sourceBefore, models: modelsBefore }) => {
+  usePlayground.subscribe(({ view: now, source, models, run }, { view: before, source: sourceBefore, models: modelsBefore, run: runBefore }) => {
     if (source?.id !== sourceBefore?.id && sourceBefore) forget();
     // Another network numbers its layers anew.
     if (models.snn !== modelsBefore.snn && modelsBefore.snn) {
       forget();
       usePlayground.setState(({ run }) => (run.muted.length > 0 ? { run: { ...run, muted: [] } } : {}));
     }
+    // What led to a spike is another matter with another T, threshold or silence; the box is explained anew by itself.
+    if (run !== runBefore && usePlayground.getState().explain.traced) forgetTraced();
     const changed = now.box !== before.box || now.layer !== before.layer || now.step !== before.step || now.playing !== before.playing;
     if (!changed || !now.box || now.playing) return;
     clearTimeout(timer);
@@ -123,7 +125,9 @@ export async function traceNeuronBack(): Promise<void> {
   const result = await underWay('traceBack', 'Tracing spikes back', (task) =>
     engine.request('traceBack', { frame: frameOf(source), settings: settingsFor(state, 'snn'), neuron, step }, task),
   );
-  if (result) usePlayground.setState(({ explain }) => ({ explain: { ...explain, traced: { sourceId: source.id, ...neuron, step, result } } }));
+  const now = usePlayground.getState();
+  if (!result || now.source?.id !== source.id || now.run !== state.run) return;
+  usePlayground.setState(({ explain }) => ({ explain: { ...explain, traced: { sourceId: source.id, ...neuron, step, result } } }));
 }
 
 export function forgetTraced(): void {

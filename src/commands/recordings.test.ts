@@ -1,21 +1,9 @@
 import { beforeEach, expect, test, vi } from 'vitest';
 import { usePlayground, type RecordingState } from '../state/store';
 import { openRecording, stepWindow, toggleRecording } from './recordings';
+import { asked, next } from './testing';
 
-interface Asked {
-  kind: string;
-  payload: { fromUs?: number };
-  answer: (value: unknown) => void;
-}
-
-/** What the page has asked of the engine, each to be answered when the test says so. */
-const asked = vi.hoisted(() => [] as Asked[]);
-
-vi.mock('../state/engine', () => ({
-  engine: {
-    request: (kind: string, payload: Asked['payload']) => new Promise((answer) => asked.push({ kind, payload, answer })),
-  },
-}));
+vi.mock('../state/engine', () => import('./testing'));
 
 /** There is no model: nothing but windows is asked for. */
 vi.mock('./models', () => ({ chooseModelFor: () => Promise.resolve() }));
@@ -23,14 +11,6 @@ vi.mock('./models', () => ({ chooseModelFor: () => Promise.resolve() }));
 const sensor = { width: 8, height: 8 };
 const about = { title: 'A recording', origin: 'Your file', sample: undefined };
 let recordings = 0;
-
-/** Waits until the page has asked for this. */
-async function next(kind: string): Promise<Asked> {
-  await vi.waitFor(() => expect(asked.map((each) => each.kind)).toContain(kind));
-  const [found] = asked.splice(asked.findIndex((each) => each.kind === kind), 1);
-  if (!found) throw new Error('It was there a moment ago.');
-  return found;
-}
 
 function scannedTo(maxUs: number, finished: boolean): object {
   return { finished, done: maxUs, total: undefined, unit: 'events', format: 'Text', summary: { minUs: 0, maxUs, sensor }, truth: [] };
@@ -59,7 +39,7 @@ test('a recording that is played while it is still being read goes on when more 
   await new Promise((resolve) => setTimeout(resolve, 20));
   expect(shown()?.playing).toBe(true);
   scan.answer(scannedTo(1_000_000, true));
-  expect((await next('viewRecording')).payload.fromUs).toBe(50_000);
+  expect((await next('viewRecording')).payload).toMatchObject({ fromUs: 50_000 });
   toggleRecording();
 });
 
@@ -80,5 +60,5 @@ test('labels beside a recording show the window before the first of them to whoe
   (await next('scanRecording')).answer(scannedTo(1_000_000, true));
   (await next('viewRecording')).answer({ sensor });
   (await next('readTruth')).answer([{ timeUs: 900_000, box: [0, 0, 1, 1], class: 0, name: undefined }]);
-  expect((await next('viewRecording')).payload.fromUs).toBe(650_000);
+  expect((await next('viewRecording')).payload).toMatchObject({ fromUs: 650_000 });
 });

@@ -2,24 +2,10 @@ import { beforeEach, expect, test, vi } from 'vitest';
 import { AppError } from '../base/errors';
 import { usePlayground } from '../state/store';
 import type { TrainingConfig } from '../state/training';
+import { asked, next } from './testing';
 import { beginRun, changeConfig, setConfigText } from './training';
 
-interface Asked {
-  kind: string;
-  config: TrainingConfig;
-  answer: (value: unknown) => void;
-  refuse: (reason: unknown) => void;
-}
-
-/** What the page has asked of the worker that trains, each to be answered when the test says so. */
-const asked = vi.hoisted(() => [] as Asked[]);
-
-vi.mock('../state/trainer', () => ({
-  followRun: () => undefined,
-  trainer: {
-    request: (kind: string, { config }: { config: TrainingConfig }) => new Promise((answer, refuse) => asked.push({ kind, config, answer, refuse })),
-  },
-}));
+vi.mock('../state/trainer', () => import('./testing'));
 
 /** Of a configuration, what these tests change. */
 const confirmed = { batch: 8, seed: 1 } as TrainingConfig;
@@ -32,7 +18,7 @@ beforeEach(() => {
 });
 
 function answerAll(): void {
-  for (const { config, answer } of asked.splice(0)) answer(config);
+  for (const { payload, answer } of asked.splice(0)) answer(payload['config']);
 }
 
 test('a setting that is changed while another one is being checked keeps that one', async () => {
@@ -47,15 +33,15 @@ test('a run begins with what was changed last', async () => {
   const begun = beginRun();
   answerAll();
   await change;
-  await vi.waitFor(() => expect(asked.map(({ kind }) => kind)).toEqual(['begin']));
-  expect(asked[0]?.config.batch).toBe(3);
-  asked[0]?.refuse(new Error('enough'));
+  const begin = await next('begin');
+  expect(begin.payload).toMatchObject({ config: { batch: 3 } });
+  begin.refuse(new Error('enough'));
   await begun;
 });
 
 test('settings that are refused change nothing, and nothing is built on them', async () => {
   const wrong = setConfigText('{"batch": -1}');
-  asked.splice(0)[0]?.refuse(new AppError('train/invalid-settings', 'batch is no number from 1', 'Change it.'));
+  (await next('check')).refuse(new AppError('train/invalid-settings', 'batch is no number from 1', 'Change it.'));
   expect(await wrong).toBe(false);
   expect(usePlayground.getState().training).toMatchObject({ config: confirmed, configProblem: 'batch is no number from 1' });
   const change = changeConfig({ seed: 5 });

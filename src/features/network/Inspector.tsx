@@ -102,7 +102,7 @@ function NeuronActions({ neuron }: { neuron: Neuron }) {
       {traced && (
         <div className="inspector-traced" role="status">
           <p>
-            {traced.result.fired ? 'Its spike' : 'Its membrane'} at step {traced.step + 1} came from{' '}
+            The {traced.result.fired ? 'spike' : 'membrane'} of x {traced.x}, y {traced.y}, channel {traced.channel} of layer {traced.layer} at step {traced.step + 1} came from{' '}
             {traced.result.input.values.reduce((sum, mark) => sum + mark, 0).toLocaleString('en')} pixels of the network’s input (clear in the SNN’s picture)
             {traced.result.layers.length > 0 && ' through '}
             {traced.result.layers.map(({ layer: each, count, of }) => `${count.toLocaleString('en')} of ${of.toLocaleString('en')} in layer ${each}`).join(', ')}. Only
