@@ -247,9 +247,9 @@ export default defineConfig({
     pool: 'forks',
     // By default one core is left free: of two, half.
     maxWorkers: '100%',
-    // Several of these may share two cores.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // The longest takes half a minute with a core of its own, and shares two slow ones in CI.
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
     reporters: ['default'],
   },
 });
