@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { kernelsFile } from './kernels';
 
-it('compiles once for all who ask at the same time on a new machine', { timeout: 120_000 }, async () => {
+it('compiles once for all who ask at the same time on a new machine', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'ems-yolo-kernels-'));
   try {
     const files = await Promise.all([kernelsFile('training', folder), kernelsFile('training', folder), kernelsFile('training', folder)]);

@@ -65,7 +65,7 @@ async function finish(session: Session, asked: Request): Promise<EvaluationState
 const figures = ({ cases }: EvaluationState): unknown => cases.map(({ timing: _, ...rest }) => rest);
 
 describe('an evaluation', () => {
-  it('fills in portions, each network and T beside the others, and comes to the same in one go', { timeout: 60_000 }, async () => {
+  it('fills in portions, each network and T beside the others, and comes to the same in one go', async () => {
     const session = await opened();
     const seen: number[] = [];
     let state: EvaluationState;
@@ -139,7 +139,7 @@ describe('an evaluation', () => {
     await expect(session.evaluations.evaluate(ofSlot, quietTask)).rejects.toMatchObject({ code: 'engine/no-model' });
   });
 
-  it('measures the converted network beside its twin', { timeout: 60_000 }, async () => {
+  it('measures the converted network beside its twin', async () => {
     const session = await opened();
     await session.load({ slot: 'ann', source: shipped }, quietTask);
     const frame = { id: 'calibration', image: { ...drawSmear(1), data: new Uint8Array(drawSmear(1).data) } };

@@ -85,7 +85,7 @@ describe('a detector from an ONNX file, in the ANN’s place', () => {
     session.unload({ slot: 'ann' });
   });
 
-  it('finds the same cells as the twin that it was exported from', { timeout: 120_000 }, async () => {
+  it('finds the same cells as the twin that it was exported from', async () => {
     const { width, height, data } = drawSmear(1);
     const image: Picture = { width, height, data: new Uint8Array(data) };
     const request = { slot: 'ann' as const, frame: { id: 'smear', image: { ...image, data: new Uint8Array(data) } }, settings: { ...settings, inputSize: 256 }, ...display };
@@ -104,7 +104,7 @@ describe('a detector from an ONNX file, in the ANN’s place', () => {
     session.unload({ slot: 'ann' });
   });
 
-  it('is refused with a sentence that says what was found, and what was there stays', { timeout: 120_000 }, async () => {
+  it('is refused with a sentence that says what was found, and what was there stays', async () => {
     await session.load({ slot: 'ann', source: { kind: 'shipped', name: 'bccd' } }, quietTask);
     const classifier = tinyOnnx([{ shape: [1, 1000], data: new Float32Array(1000) }], 64, { task: 'classify' });
     await expect(load(classifier)).rejects.toMatchObject({ code: 'checkpoint/unsupported-head', message: expect.stringMatching(/output0 \[1, 1000\] \(made for the task classify\)/) });

@@ -242,7 +242,7 @@ describe('a run that reuses the one before', () => {
     { steps: 4, slices: 1, side: 256 },
     { steps: 4, slices: 4, side: 256 },
     { steps: 5, slices: 5, side: 128 },
-  ])('takes at most 1.5 times the weights and the two largest layers, with $slices slices at $side px', { timeout: 60_000 }, async ({ steps, slices, side }) => {
+  ])('takes at most 1.5 times the weights and the two largest layers, with $slices slices at $side px', async ({ steps, slices, side }) => {
     const checkpoint = await shipped();
     const { operations, memory } = await openBackend(nodeBackend('event'));
     const network = await Network.load(checkpoint, operations, quietTask);

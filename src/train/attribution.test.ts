@@ -147,7 +147,7 @@ describe('attribution', () => {
         4,
       );
     }
-  }, 120_000);
+  });
 
   it('where it is nothing for a whole block, silencing the block changes nothing', async () => {
     const { graph } = snn;

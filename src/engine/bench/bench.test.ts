@@ -80,7 +80,7 @@ const setup: BenchSetup = {
 };
 
 describe('a benchmark of the page', () => {
-  it('has every contestant run both networks, compares them, and leaves out who cannot run', { timeout: 120_000 }, async () => {
+  it('has every contestant run both networks, compares them, and leaves out who cannot run', async () => {
     const { client, workers, events } = setUp();
     const labels = new Set<string>();
     const { rows, leftOut } = await client.request(
@@ -110,7 +110,7 @@ describe('a benchmark of the page', () => {
     expect(workers.every(({ terminated }) => terminated)).toBe(true);
   });
 
-  it('stops at once, with what it has been told', { timeout: 120_000 }, async () => {
+  it('stops at once, with what it has been told', async () => {
     const { client, workers, events } = setUp();
     const controller = new AbortController();
     const task: Task = {
@@ -131,7 +131,7 @@ describe('a benchmark of the page', () => {
     await expect(request).rejects.toMatchObject({ code: 'backend/unavailable', message: expect.stringContaining('no WebGPU') as string });
   });
 
-  it('measures what an engine’s time depends on, layer by layer, and its file reads back', { timeout: 120_000 }, async () => {
+  it('measures what an engine’s time depends on, layer by layer, and its file reads back', async () => {
     const { client } = setUp();
     const sweep = { factors: [1, 2], atTenth: true, stepCounts: [1, 2], sideShares: [0.5, 1] };
     const detail = await client.request('costs', { setup: { ...setup, networks: setup.networks.slice(1) }, backend: 'event', sweep, counts: { warmUpRuns: 1, timedRuns: 3 } });
@@ -153,7 +153,7 @@ describe('a benchmark of the page', () => {
     expect(benchFileSchema.parse(JSON.parse(JSON.stringify(file)))).toEqual(file);
   });
 
-  it('runs a file that somebody dropped at the size that is assumed for it', { timeout: 120_000 }, async () => {
+  it('runs a file that somebody dropped at the size that is assumed for it', async () => {
     const { client } = setUp();
     const blob = await readModelFile('bccd/snn.safetensors');
     const own = { ...setup, side: undefined, networks: [{ network: 'snn' as const, source: { kind: 'file' as const, name: 'mine.safetensors', blob } }] };

@@ -306,7 +306,7 @@ describe('damaged', () => {
     }
     for (const code of codes) expect(['read', 'input/unreadable', 'input/unsupported', 'input/too-large']).toContain(code);
     expect((await eventsOf(original)).rows).toHaveLength(count);
-  }, 120_000);
+  });
 });
 
 describe.runIf(isPresent(sharedDataFolder, 'Reading a recording in the layout of DSEC'))('a recording', () => {

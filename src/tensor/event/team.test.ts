@@ -92,7 +92,7 @@ describe('a team of threads', () => {
     expect(await isLost(team)).toBeUndefined();
   });
 
-  it('does not wait for ever for a helper that was killed in the middle of a block', { timeout: 60_000 }, async () => {
+  it('does not wait for ever for a helper that was killed in the middle of a block', async () => {
     const tally = newTally();
     const team = await teamOf(['exit'], tally, { blocks: 1, fails: false });
     expect(() => perform(team)).toThrow(expect.objectContaining({ code: 'backend/lost', remedy: expect.stringContaining('one thread') }));
