@@ -58,7 +58,7 @@ test('three networks on one picture: the converted one comes to the boxes of the
     const stacked = await paneEdges(page);
     expect(new Set(stacked.map(({ x }) => x)).size).toBe(1);
     expect(new Set(stacked.map(({ y }) => y)).size).toBe(3);
-  }).toPass({ timeout: 30_000 });
+  }).toPass({ timeout: 60_000 });
 });
 
 test('the T chart grows while T runs to 256, can be cancelled, and goes on', async ({ page }) => {
@@ -82,7 +82,7 @@ test('the T chart grows while T runs to 256, can be cancelled, and goes on', asy
   await expect(async () => {
     const rows = await panel(page).locator('tbody tr').evaluateAll((elements) => elements.map((row) => Array.from(row.children, (cell) => cell.textContent ?? '')));
     expect(rows.every(([, agreement, spikes, energy]) => /%$/.test(agreement ?? '') && spikes !== '0' && / [pnµm]?J$/.test(energy ?? ''))).toBe(true);
-  }).toPass({ timeout: 30_000 });
+  }).toPass({ timeout: 60_000 });
 
   // The same against what is known to be on the picture, and as a file.
   await panel(page).getByRole('button', { name: /Compared with$/ }).click();

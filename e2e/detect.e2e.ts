@@ -70,7 +70,7 @@ for (const golden of ownCases) {
         expect(Number(potential)).toBeCloseTo(membrane[at] ?? NaN, 3);
         expect(spike).toBe(spikes[at] === 1 ? 'yes' : 'no');
       }
-    }).toPass({ timeout: 30_000 });
+    }).toPass({ timeout: 60_000 });
   });
 }
 
@@ -129,7 +129,7 @@ test('a higher confidence leaves fewer boxes, all of them above it', async ({ pa
     expect(boxes.length).toBeLessThan(before.length);
     const minimum = Number(await page.getByRole('slider', { name: 'Confidence' }).inputValue());
     for (const { score } of boxes) expect(score).toBeGreaterThan(minimum);
-  }).toPass({ timeout: 30_000 });
+  }).toPass({ timeout: 60_000 });
 });
 
 test('another picture is drawn, and the network finds its cells', async ({ page }) => {

@@ -53,7 +53,7 @@ async function stillPixelsOf(canvas: Locator): Promise<string> {
     const before = still;
     still = await pixelsOf(canvas);
     expect(still === before).toBe(true);
-  }).toPass({ intervals: [500], timeout: 30_000 });
+  }).toPass({ intervals: [500], timeout: 60_000 });
   return still;
 }
 

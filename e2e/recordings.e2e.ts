@@ -133,7 +133,7 @@ test('events to boxes as in PyTorch: the golden scene', async ({ page }) => {
       expect(Math.abs((found[index]?.score ?? NaN) - (box[4] ?? NaN))).toBeLessThan(0.001);
       for (let side = 0; side < 4; side++) expect(Math.abs((found[index]?.box[side] ?? NaN) - (box[side] ?? NaN))).toBeLessThanOrEqual(0.1);
     });
-  }).toPass({ timeout: 30_000 });
+  }).toPass({ timeout: 60_000 });
 });
 
 test('a sketch is moved over the simulated camera and can be saved', async ({ page }) => {

@@ -138,5 +138,5 @@ test('drawn digits are found where they are, and read rightly', async ({ page })
       expect(Math.abs((x1 + x2) / 2 / 320 - x)).toBeLessThan(0.08);
       expect(Math.abs((y1 + y2) / 2 / 320 - y)).toBeLessThan(0.08);
     }
-  }).toPass({ timeout: 30_000 });
+  }).toPass({ timeout: 60_000 });
 });
