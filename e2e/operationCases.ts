@@ -345,26 +345,31 @@ export const operationCases: Record<string, OperationCase> = {
       outputChannels: fc.constantFrom(1, 4, 9, 16, 20, 31, 32, 48, 76),
       kernel: fc.constantFrom(1, 3),
       still: fc.boolean(),
-      /** Most neurons are silent, or half of them. */
-      threshold: fc.constantFrom(0.25, 0.95),
+      /** Half of the neurons are silent, or most of them, or nearly all. */
+      threshold: fc.constantFrom(0.25, 0.95, 1.2),
+      decay: fc.constantFrom(0, 0.25, 1),
+      /** With `near` neurons nearly fire, or only after some steps. */
+      bias: fc.constantFrom('any', 'negative', 'near'),
       first: fc.constantFrom('neurons', 'sums', 'pooling'),
       reset: fc.constantFrom(...resetModes),
       seed: fc.integer({ min: 0, max: 1000 }),
     });
     await fc.assert(
-      fc.asyncProperty(cases, async ({ shape: size, outputChannels, kernel, still, threshold, first, reset, seed }) => {
+      fc.asyncProperty(cases, async ({ shape: size, outputChannels, kernel, still, threshold, decay, bias, first, reset, seed }) => {
         const list = (length: number, salt: number): Float32Array =>
           Float32Array.from({ length }, (_, index) => Math.round(Math.sin(seed + salt + index * 12.9898) * 64) / 64);
-        const neuron = { decay: 0.25, threshold: 0.5, reset };
+        const neuron = { decay, threshold: 0.5, reset };
         const results = await Promise.all(
           [reference, tested].map(async (operations) => {
             const from = { ...size, steps: still ? 1 : size.steps };
             const current = operations.input(list(elementCount(from), 0), from);
-            const { spikes } = operations.leakyIntegrateAndFire(current, size.steps, { ...neuron, threshold }, false);
+            const { spikes } = operations.leakyIntegrateAndFire(current, size.steps, { decay: 0.25, threshold, reset }, false);
             const convolution = operations.loadConvolution({
               ...{ name: 'tested', kernel, stride: 1, padding: kernel >> 1, inputChannels: size.channels, outputChannels },
-              weights: list(kernel * kernel * size.channels * outputChannels, 1),
-              bias: list(outputChannels, 2),
+              weights: list(kernel * kernel * size.channels * outputChannels, 1).map((value) => (bias === 'near' ? value / 64 : value)),
+              bias: list(outputChannels, 2).map((value) =>
+                bias === 'any' ? value : bias === 'negative' ? -Math.abs(value) : 0.5 * (1 - decay + Math.abs(value) * decay),
+              ),
             });
             const fire = (input: Signal): Spikes => operations.leakyIntegrateAndFire(input, size.steps, neuron, false).spikes;
             const dense = operations.denseConvolution(current, convolution);
@@ -375,7 +380,13 @@ export const operationCases: Record<string, OperationCase> = {
             if (first === 'sums') operations.release(operations.upsample(sum));
             const pooled = first === 'pooling' ? operations.maxPool(sum, 2) : undefined;
             const firedSum = fire(sum);
-            const wanted = [dense, firedDense, sum, firedSum, pooled ?? operations.maxPool(sum, 2), fire(sum)];
+            // Alone behind a convolution, and behind a sum whose addend nobody else needs.
+            const alone = operations.spikingConvolution(spikes, convolution);
+            const addend = operations.denseConvolution(current, convolution);
+            const ownSum = operations.add(addend, convolved);
+            operations.release(addend);
+            const wanted = [dense, firedDense, sum, firedSum, pooled ?? operations.maxPool(sum, 2), fire(sum), fire(alone), fire(ownSum), ownSum];
+            operations.release(alone);
             const arrays = await operations.read(wanted);
             for (const value of [...wanted, current, spikes, convolution, convolved]) operations.release(value);
             return arrays;

@@ -50,8 +50,9 @@ export async function chooseCommand(page: Page, title: string): Promise<void> {
 /** Opens the page, with what a link holds after the `#`, and waits until its own engine has computed what is shown. */
 export async function openPage(page: Page, fragment = ''): Promise<void> {
   await page.goto(`/${fragment}`);
-  await expect(neuronTable(page)).toBeVisible();
-  await expect(page.getByText('precomputed')).toHaveCount(0);
+  // Not `expect`: it would read the whole page for its report each time it looks.
+  await neuronTable(page).waitFor();
+  await page.getByText('precomputed').first().waitFor({ state: 'detached' });
 }
 
 export function neuronTable(page: Page): Locator {

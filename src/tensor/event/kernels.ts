@@ -30,7 +30,7 @@ export interface Kernels {
     kernel: number, stride: number, padding: number, height: number, width: number, pool: number,
     weights: number, bias: number, channels: number, target: number, targetPixelBytes: number,
     addend: number, addendStepBytes: number, addendPixelBytes: number,
-    masks: number, decay: number, threshold: number, softReset: number,
+    masks: number, decay: number, threshold: number, softReset: number, quiet: number,
     rowsCapacity: number, mostRows: number, chunkPixels: number, scratch: number, scratchBytes: number,
   ): void;
   surround(

@@ -52,6 +52,25 @@ export function fire16(
   }
 }
 
+/**
+ * Whether the currents of 16 neurons are at most so much at every step.
+ * @param stepBytes 0 where they are the same at every step
+ */
+export function atMost16(x: usize, stepBytes: usize, steps: i32, most: f32): bool {
+  let m0 = v128.load(x);
+  let m1 = v128.load(x, 16);
+  let m2 = v128.load(x, 32);
+  let m3 = v128.load(x, 48);
+  for (let step = stepBytes == 0 ? steps : 1; step < steps; step++) {
+    x += stepBytes;
+    m0 = f32x4.pmax(m0, v128.load(x));
+    m1 = f32x4.pmax(m1, v128.load(x, 16));
+    m2 = f32x4.pmax(m2, v128.load(x, 32));
+    m3 = f32x4.pmax(m3, v128.load(x, 48));
+  }
+  return !v128.any_true(f32x4.gt(f32x4.pmax(f32x4.pmax(m0, m1), f32x4.pmax(m2, m3)), f32x4.splat(most)));
+}
+
 /** The bits of the neurons from `channel` on that exist, of 16. */
 // @ts-ignore: decorator
 @inline

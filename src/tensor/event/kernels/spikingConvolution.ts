@@ -2,7 +2,7 @@
  * Convolutions of spikes, for all steps of a pixel at once. The cost follows the spikes: for every entry of a list under the kernel and 32
  * output channels, 8 vector loads and 8 vector additions.
  */
-import { fire16, realBits } from './neurons';
+import { atMost16, fire16, realBits } from './neurons';
 import { always, evenSteps, largest, oddSteps, silentMasks, sumNow, sums, thread } from './scratch';
 import { activeBytes, commonLists, upTo16 } from './spikes';
 
@@ -305,6 +305,8 @@ const runBytes: usize = 16;
 let decay: f32 = 0;
 let threshold: f32 = 0;
 let softReset: i32 = 0;
+/** Where few fire: currents that never make one fire, if they are no more at any step. Not asked where it is minus infinity. */
+let quiet: f32 = -Infinity;
 let maskStepBytes: usize = 0;
 let maskPixelBytes: usize = 0;
 
@@ -337,8 +339,21 @@ function moves(cursor: usize, listBytes: usize): bool {
 // @ts-ignore: decorator
 @inline
 function firePixel(currents: usize, stepBytes: usize, steps: i32, mask: usize, realLow: i32, realHigh: i32): void {
-  fire16(currents, stepBytes, steps, decay, threshold, softReset, mask, maskStepBytes, realLow);
-  if (realHigh != 0) fire16(currents + 64, stepBytes, steps, decay, threshold, softReset, mask + 2, maskStepBytes, realHigh);
+  fireOrRest16(currents, stepBytes, steps, mask, realLow);
+  if (realHigh != 0) fireOrRest16(currents + 64, stepBytes, steps, mask + 2, realHigh);
+}
+
+// @ts-ignore: decorator
+@inline
+function fireOrRest16(currents: usize, stepBytes: usize, steps: i32, mask: usize, real: i32): void {
+  if (quiet == -Infinity || !atMost16(currents, stepBytes, steps, quiet)) {
+    fire16(currents, stepBytes, steps, decay, threshold, softReset, mask, maskStepBytes, real);
+    return;
+  }
+  for (; steps > 0; steps--) {
+    store<u16>(mask, 0);
+    mask += maskStepBytes;
+  }
 }
 
 /**
@@ -468,8 +483,12 @@ function poolWindows(
   const listBytes = <usize>(commons + steps) << 2;
   const bytes = <usize>vectors << 4;
   const weightBytes = pixelEntries * (<usize>block << 2);
+  // What is kept of each step lies where the result goes, unless a whole block would reach over it.
+  const inPlace = vectors << 2 == block;
+  const keptBytes: usize = inPlace ? targetStepBytes : 128;
   for (; windows > 0; windows--) {
     const to = target;
+    const keptFirst = inPlace ? to : sums;
     target += targetPixelBytes;
     let pixel = first;
     first += windowBytes;
@@ -499,7 +518,7 @@ function poolWindows(
           keepLarger(even, largest, bytes, still > 0);
           still++;
         } else {
-          let kept = sums;
+          let kept = keptFirst;
           for (let step = 0; step < steps; step++) {
             const from: usize = load<u32>(cursor);
             const until: usize = load<u32>(cursor + untilBytes);
@@ -513,7 +532,7 @@ function poolWindows(
               }
               keepLarger(source, kept, bytes, true);
             }
-            kept += 128;
+            kept += keptBytes;
           }
           moving++;
         }
@@ -526,12 +545,12 @@ function poolWindows(
       repeat(largest, vectors, to, targetStepBytes, 0, 0, steps);
       continue;
     }
-    let kept = sums;
+    let kept = keptFirst;
     let stepTo = to;
     for (let step = 0; step < steps; step++) {
       if (still > 0) keepLarger(largest, kept, bytes, true);
-      repeat(kept, vectors, stepTo, 0, 0, 0, 1);
-      kept += 128;
+      if (!inPlace) repeat(kept, vectors, stepTo, 0, 0, 0, 1);
+      kept += keptBytes;
       stepTo += targetStepBytes;
     }
   }
@@ -658,6 +677,7 @@ function markReached(active: usize, inputHeight: i32, inputWidth: i32, reach: i3
  * @param target `[steps, windows, targetPixelBytes]`, or 0 where only the neurons' bits are wanted
  * @param addend 0, or features added to the result; `addendStepBytes` 0 where they are the same at every step
  * @param masks 0, or where the bits of the LIF neuron go, `u16[steps][pixels][channels / 16 rounded up]`
+ * @param neuronQuiet where few neurons are expected to fire: currents that never make one fire; else minus infinity
  * @param first and last row of windows, the latter not included
  * @param rowsCapacity how many numbers of weight rows may be gathered at a time; `mostRows` is what one window gathers at most
  * @param scratch `scratchBytes` for each thread: `4 (chunkPixels lists + 5)`, `16 (chunkPixels + 2)`, twice
@@ -668,7 +688,7 @@ export function spikingConvolution(
   kernel: i32, stride: i32, padding: i32, height: i32, width: i32, pool: i32,
   weights: usize, bias: usize, channels: i32, target: usize, targetPixelBytes: usize,
   addend: usize, addendStepBytes: usize, addendPixelBytes: usize,
-  masks: usize, neuronDecay: f32, neuronThreshold: f32, neuronSoftReset: i32,
+  masks: usize, neuronDecay: f32, neuronThreshold: f32, neuronSoftReset: i32, neuronQuiet: f32,
   rowsCapacity: i32, mostRows: i32, chunkPixels: i32, scratch: usize, scratchBytes: usize,
 ): void {
   const startBytes = <usize>(commonLists(steps) + steps) << 2;
@@ -688,6 +708,7 @@ export function spikingConvolution(
   decay = neuronDecay;
   threshold = neuronThreshold;
   softReset = neuronSoftReset;
+  quiet = neuronQuiet;
   maskPixelBytes = <usize>((channels + 15) >> 4) << 1;
   maskStepBytes = <usize>windows * maskPixelBytes;
   const lastStart = rows + (<usize>(rowsCapacity - mostRows) << 1);
