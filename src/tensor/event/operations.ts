@@ -784,7 +784,7 @@ export class EventOperations implements Operations, RegionOperations {
     let address: number;
     if (content.kind === 'dense') address = this.convolveDense(content, fire);
     else {
-      // A sum that nobody else waits for takes the place of its addend: half the memory to read and write passes through the caches.
+      // A sum takes the place of an addend that nobody else reads: a third less passes through the caches.
       const own = content.addend?.owners === 1 && content.addend.steps === steps ? content.addend : undefined;
       address = own?.content.address ?? this.allocate({ steps, height, width, channels });
       this.convolve(content, address, strideOf(channels) * 4, { fire });
