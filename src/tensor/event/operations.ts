@@ -106,7 +106,7 @@ const largeRows = 256 * 1024;
 const largeWeightsBytes = 512 * 1024;
 /** A list names a weight row with 16 bits. */
 const maximumWeightRows = 65536;
-/** Firing rate of a convolution's input from which on neurons behind it are asked first whether any of 16 can fire: a third of the work of letting them. */
+/** Below this firing rate of a convolution's input the neurons behind it are asked first, 16 at a time, whether any can fire: a third of the work of letting them. */
 const fewSpikes = 0.05;
 /** Lists that are gathered at a time, over all pixels. */
 const chunkLists = 4096;
