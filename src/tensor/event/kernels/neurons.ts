@@ -68,11 +68,8 @@ export function atMost16(x: usize, stepBytes: usize, steps: i32, most: f32): boo
     m2 = f32x4.pmax(m2, v128.load(x, 32));
     m3 = f32x4.pmax(m3, v128.load(x, 48));
   }
-  // Each by itself: a neuron whose current is not a number must not hide the others.
-  const limits = f32x4.splat(most);
-  const low = v128.or(f32x4.gt(m0, limits), f32x4.gt(m1, limits));
-  const high = v128.or(f32x4.gt(m2, limits), f32x4.gt(m3, limits));
-  return !v128.any_true(v128.or(low, high));
+  // What is not a number either drops out, and never fires, or is kept, and is not at most anything: it hides no other neuron's current.
+  return i32x4.all_true(f32x4.le(f32x4.pmax(f32x4.pmax(m0, m1), f32x4.pmax(m2, m3)), f32x4.splat(most)));
 }
 
 /** The bits of the neurons from `channel` on that exist, of 16. */
