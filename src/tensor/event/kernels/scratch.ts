@@ -4,13 +4,15 @@ import { maximumLists, maximumSteps } from './limits';
 
 /**
  * Sums of one pixel and one block of output channels: of what fires at every step, at every even and every odd one; of one step, of
- * each step, and the largest of several pixels.
+ * each step, and the largest of several pixels that are the same at every step, or at every other one.
  */
 export let always: usize = 0;
 export let evenSteps: usize = 0;
 export let oddSteps: usize = 0;
 export let sumNow: usize = 0;
 export let largest: usize = 0;
+export let largestEven: usize = 0;
+export let largestOdd: usize = 0;
 export let sums: usize = 0;
 /** What the neurons of a block do where nothing reaches them: two words for each step. */
 export let silentMasks: usize = 0;
@@ -25,7 +27,7 @@ export const placesAtATime = 64;
 export let thread: usize = 0;
 
 const sumBytes: usize = 128;
-const bytes: usize = sumBytes * (5 + maximumSteps) + 4 * maximumSteps + 4 * maximumLists + 16 * maximumLists + 4 * placesAtATime;
+const bytes: usize = sumBytes * (7 + maximumSteps) + 4 * maximumSteps + 4 * maximumLists + 16 * maximumLists + 4 * placesAtATime;
 
 /** Takes the scratch of a thread, and fills the table that all have in common. @returns the first address that is free for all of them */
 export function start(number: i32, threads: i32): usize {
@@ -36,7 +38,9 @@ export function start(number: i32, threads: i32): usize {
   oddSteps = evenSteps + sumBytes;
   sumNow = oddSteps + sumBytes;
   largest = sumNow + sumBytes;
-  sums = largest + sumBytes;
+  largestEven = largest + sumBytes;
+  largestOdd = largestEven + sumBytes;
+  sums = largestOdd + sumBytes;
   partialCounts = sums + sumBytes * maximumSteps;
   listEnds = partialCounts + 16 * maximumLists;
   silentMasks = listEnds + 4 * maximumLists;

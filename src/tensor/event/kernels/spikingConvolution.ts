@@ -3,14 +3,30 @@
  * output channels, 8 vector loads and 8 vector additions.
  */
 import { atMost16, fire16, realBits } from './neurons';
-import { always, evenSteps, largest, oddSteps, silentMasks, sumNow, sums, thread } from './scratch';
+import { always, evenSteps, largest, largestEven, largestOdd, oddSteps, silentMasks, sumNow, sums, thread } from './scratch';
 import { activeBytes, commonLists, upTo16 } from './spikes';
 
+/** What becomes of sums: known when the kernels are compiled. */
+// @ts-ignore: decorator
+@inline
+const asTheyAre: i32 = 0;
+/** Something is added to them. */
+// @ts-ignore: decorator
+@inline
+const withAddend: i32 = 1;
+/** What is there already stays where it is larger. */
+// @ts-ignore: decorator
+@inline
+const whereLarger: i32 = 2;
+
 /**
- * Adds the weight rows on a list to what the sums start with, 32 output channels at a time. Exported, as the ones below, and with
- * nothing but loads and stores around its loop, so that the accumulators stay in registers.
+ * Adds the weight rows on a list to what the sums start with, 32 output channels at a time, and writes them. What uses it is exported, as the ones
+ * below, and has nothing but this, so that the accumulators stay in registers. No loop may be around it: V8 (Node 20) would unroll the one
+ * inside and keep an accumulator in memory, 1.9 times the time for each entry.
  */
-export function sum32(list: usize, end: usize, weights: usize, start: usize, target: usize): void {
+// @ts-ignore: decorator
+@inline
+function accumulate32(then: i32, list: usize, end: usize, weights: usize, start: usize, addend: usize, target: usize): void {
   let a0 = v128.load(start);
   let a1 = v128.load(start, 16);
   let a2 = v128.load(start, 32);
@@ -30,14 +46,69 @@ export function sum32(list: usize, end: usize, weights: usize, start: usize, tar
     a6 = f32x4.add(a6, v128.load(w, 96));
     a7 = f32x4.add(a7, v128.load(w, 112));
   }
-  v128.store(target, a0);
-  v128.store(target, a1, 16);
-  v128.store(target, a2, 32);
-  v128.store(target, a3, 48);
-  v128.store(target, a4, 64);
-  v128.store(target, a5, 80);
-  v128.store(target, a6, 96);
-  v128.store(target, a7, 112);
+  if (then == withAddend) {
+    v128.store(target, f32x4.add(a0, v128.load(addend)));
+    v128.store(target, f32x4.add(a1, v128.load(addend, 16)), 16);
+    v128.store(target, f32x4.add(a2, v128.load(addend, 32)), 32);
+    v128.store(target, f32x4.add(a3, v128.load(addend, 48)), 48);
+    v128.store(target, f32x4.add(a4, v128.load(addend, 64)), 64);
+    v128.store(target, f32x4.add(a5, v128.load(addend, 80)), 80);
+    v128.store(target, f32x4.add(a6, v128.load(addend, 96)), 96);
+    v128.store(target, f32x4.add(a7, v128.load(addend, 112)), 112);
+  } else if (then == whereLarger) {
+    v128.store(target, f32x4.pmax(a0, v128.load(target)));
+    v128.store(target, f32x4.pmax(a1, v128.load(target, 16)), 16);
+    v128.store(target, f32x4.pmax(a2, v128.load(target, 32)), 32);
+    v128.store(target, f32x4.pmax(a3, v128.load(target, 48)), 48);
+    v128.store(target, f32x4.pmax(a4, v128.load(target, 64)), 64);
+    v128.store(target, f32x4.pmax(a5, v128.load(target, 80)), 80);
+    v128.store(target, f32x4.pmax(a6, v128.load(target, 96)), 96);
+    v128.store(target, f32x4.pmax(a7, v128.load(target, 112)), 112);
+  } else {
+    v128.store(target, a0);
+    v128.store(target, a1, 16);
+    v128.store(target, a2, 32);
+    v128.store(target, a3, 48);
+    v128.store(target, a4, 64);
+    v128.store(target, a5, 80);
+    v128.store(target, a6, 96);
+    v128.store(target, a7, 112);
+  }
+}
+
+export function sum32(list: usize, end: usize, weights: usize, start: usize, target: usize): void {
+  accumulate32(asTheyAre, list, end, weights, start, 0, target);
+}
+
+export function sumLarger32(list: usize, end: usize, weights: usize, start: usize, target: usize): void {
+  accumulate32(whereLarger, list, end, weights, start, 0, target);
+}
+
+/**
+ * The lists at `cursor` of an even step and of the odd one behind it, on top of what steps of each kind have in common. One call for two, since most
+ * lists hold so little that a call costs more than what is on them.
+ */
+// @ts-ignore: decorator
+@inline
+function accumulatePair32(
+  then: i32, cursor: usize, weights: usize, even: usize, odd: usize, addend: usize, addendStepBytes: usize, target: usize, targetStepBytes: usize,
+): void {
+  accumulate32(then, load<u32>(cursor), load<u32>(cursor + untilBytes), weights, even, addend, target);
+  accumulate32(then, load<u32>(cursor, 4), load<u32>(cursor + untilBytes, 4), weights, odd, addend + addendStepBytes, target + targetStepBytes);
+}
+
+export function sumPair32(cursor: usize, weights: usize, even: usize, odd: usize, target: usize, targetStepBytes: usize): void {
+  accumulatePair32(asTheyAre, cursor, weights, even, odd, 0, 0, target, targetStepBytes);
+}
+
+export function sumPairAdded32(
+  cursor: usize, weights: usize, even: usize, odd: usize, addend: usize, addendStepBytes: usize, target: usize, targetStepBytes: usize,
+): void {
+  accumulatePair32(withAddend, cursor, weights, even, odd, addend, addendStepBytes, target, targetStepBytes);
+}
+
+export function sumPairLarger32(cursor: usize, weights: usize, even: usize, odd: usize, target: usize, targetStepBytes: usize): void {
+  accumulatePair32(whereLarger, cursor, weights, even, odd, 0, 0, target, targetStepBytes);
 }
 
 export function sum16(list: usize, end: usize, weights: usize, start: usize, target: usize): void {
@@ -70,43 +141,48 @@ export function sum8(list: usize, end: usize, weights: usize, start: usize, targ
   v128.store(target, a1, 16);
 }
 
-/** {@link sum32} with something added to the sums in the end. */
-export function sumAdded32(list: usize, end: usize, weights: usize, start: usize, addend: usize, target: usize): void {
-  let a0 = v128.load(start);
-  let a1 = v128.load(start, 16);
-  let a2 = v128.load(start, 32);
-  let a3 = v128.load(start, 48);
-  let a4 = v128.load(start, 64);
-  let a5 = v128.load(start, 80);
-  let a6 = v128.load(start, 96);
-  let a7 = v128.load(start, 112);
-  for (; list < end; list += 2) {
-    const w = weights + (<usize>load<u16>(list) << 7);
-    a0 = f32x4.add(a0, v128.load(w));
-    a1 = f32x4.add(a1, v128.load(w, 16));
-    a2 = f32x4.add(a2, v128.load(w, 32));
-    a3 = f32x4.add(a3, v128.load(w, 48));
-    a4 = f32x4.add(a4, v128.load(w, 64));
-    a5 = f32x4.add(a5, v128.load(w, 80));
-    a6 = f32x4.add(a6, v128.load(w, 96));
-    a7 = f32x4.add(a7, v128.load(w, 112));
-  }
-  v128.store(target, f32x4.add(a0, v128.load(addend)));
-  v128.store(target, f32x4.add(a1, v128.load(addend, 16)), 16);
-  v128.store(target, f32x4.add(a2, v128.load(addend, 32)), 32);
-  v128.store(target, f32x4.add(a3, v128.load(addend, 48)), 48);
-  v128.store(target, f32x4.add(a4, v128.load(addend, 64)), 64);
-  v128.store(target, f32x4.add(a5, v128.load(addend, 80)), 80);
-  v128.store(target, f32x4.add(a6, v128.load(addend, 96)), 96);
-  v128.store(target, f32x4.add(a7, v128.load(addend, 112)), 112);
-}
-
 // @ts-ignore: decorator
 @inline
 function sum(block: i32, list: usize, end: usize, weights: usize, start: usize, target: usize): void {
   if (block == 32) sum32(list, end, weights, start, target);
   else if (block == 16) sum16(list, end, weights, start, target);
   else sum8(list, end, weights, start, target);
+}
+
+/** The sums of each step of a pixel, on top of what even steps and odd ones have in common. */
+// @ts-ignore: decorator
+@inline
+function sumSteps(block: i32, cursor: usize, weights: usize, even: usize, odd: usize, target: usize, targetStepBytes: usize, steps: i32): void {
+  let step = 0;
+  if (block == 32) {
+    for (; step < steps - 1; step += 2) {
+      sumPair32(cursor, weights, even, odd, target, targetStepBytes);
+      cursor += 8;
+      target += targetStepBytes << 1;
+    }
+  }
+  for (; step < steps; step++) {
+    sum(block, load<u32>(cursor), load<u32>(cursor + untilBytes), weights, step & 1 ? odd : even, target);
+    cursor += 4;
+    target += targetStepBytes;
+  }
+}
+
+/** The sums of a pixel's list; from the second pixel of a window on only where they are larger. */
+// @ts-ignore: decorator
+@inline
+function sumPooled(block: i32, cursor: usize, weights: usize, start: usize, target: usize, before: i32): void {
+  const list: usize = load<u32>(cursor);
+  const end: usize = load<u32>(cursor + untilBytes);
+  if (before == 0) sum(block, list, end, weights, start, target);
+  else if (block == 32) sumLarger32(list, end, weights, start, target);
+  else {
+    if (list != end) {
+      sum(block, list, end, weights, start, sumNow);
+      start = sumNow;
+    }
+    keepLarger(start, target, <usize>block << 2);
+  }
 }
 
 /** Writes the same sums of 32 channels at every step. */
@@ -156,40 +232,39 @@ function repeatAdded32(source: usize, target: usize, targetStepBytes: usize, add
   }
 }
 
-/** The same for 16 channels. @param addend 0, or what is added */
-function repeat16(source: usize, target: usize, targetStepBytes: usize, addend: usize, addendStepBytes: usize, steps: i32): void {
+/** The same for 16 channels. */
+function repeat16(source: usize, target: usize, targetStepBytes: usize, steps: i32): void {
   const a0 = v128.load(source);
   const a1 = v128.load(source, 16);
   const a2 = v128.load(source, 32);
   const a3 = v128.load(source, 48);
   for (; steps > 0; steps--) {
-    if (addend == 0) {
-      v128.store(target, a0);
-      v128.store(target, a1, 16);
-      v128.store(target, a2, 32);
-      v128.store(target, a3, 48);
-    } else {
-      v128.store(target, f32x4.add(a0, v128.load(addend)));
-      v128.store(target, f32x4.add(a1, v128.load(addend, 16)), 16);
-      v128.store(target, f32x4.add(a2, v128.load(addend, 32)), 32);
-      v128.store(target, f32x4.add(a3, v128.load(addend, 48)), 48);
-      addend += addendStepBytes;
-    }
+    v128.store(target, a0);
+    v128.store(target, a1, 16);
+    v128.store(target, a2, 32);
+    v128.store(target, a3, 48);
     target += targetStepBytes;
   }
 }
 
-/** Writes the same sums at every step. @param addend 0, or what is added */
-function repeat(source: usize, vectors: i32, target: usize, targetStepBytes: usize, addend: usize, addendStepBytes: usize, steps: i32): void {
-  if (vectors == 8) {
-    if (addend == 0) repeat32(source, target, targetStepBytes, steps);
-    else repeatAdded32(source, target, targetStepBytes, addend, addendStepBytes, steps);
-    return;
-  }
-  if (vectors == 4) {
-    repeat16(source, target, targetStepBytes, addend, addendStepBytes, steps);
-    return;
-  }
+/** Writes the same sums at every step. */
+// @ts-ignore: decorator
+@inline
+function repeat(source: usize, vectors: i32, target: usize, targetStepBytes: usize, steps: i32): void {
+  if (vectors == 8) repeat32(source, target, targetStepBytes, steps);
+  else if (vectors == 4) repeat16(source, target, targetStepBytes, steps);
+  else repeatVectors(source, vectors, target, targetStepBytes, 0, 0, steps);
+}
+
+/** The same with something added at each, unless it is at 0. */
+function repeatAdded(source: usize, vectors: i32, target: usize, targetStepBytes: usize, addend: usize, addendStepBytes: usize, steps: i32): void {
+  if (addend == 0) repeat(source, vectors, target, targetStepBytes, steps);
+  else if (vectors == 8) repeatAdded32(source, target, targetStepBytes, addend, addendStepBytes, steps);
+  else repeatVectors(source, vectors, target, targetStepBytes, addend, addendStepBytes, steps);
+}
+
+/** The same for any number of channels. @param addend 0, or what is added */
+function repeatVectors(source: usize, vectors: i32, target: usize, targetStepBytes: usize, addend: usize, addendStepBytes: usize, steps: i32): void {
   const bytes = <usize>vectors << 4;
   for (; steps > 0; steps--) {
     for (let at: usize = 0; at < bytes; at += 16) {
@@ -202,11 +277,70 @@ function repeat(source: usize, vectors: i32, target: usize, targetStepBytes: usi
   }
 }
 
-/** Keeps the larger of two, or takes the only one. */
-function keepLarger(source: usize, target: usize, bytes: usize, compare: bool): void {
-  for (let at: usize = 0; at < bytes; at += 16) {
-    const value = v128.load(source + at);
-    v128.store(target + at, compare ? f32x4.pmax(value, v128.load(target + at)) : value);
+/** Writes the sums of even steps and of odd ones, which may be the same. */
+// @ts-ignore: decorator
+@inline
+function alternate(even: usize, odd: usize, vectors: i32, target: usize, targetStepBytes: usize, steps: i32): void {
+  if (even == odd) {
+    repeat(even, vectors, target, targetStepBytes, steps);
+    return;
+  }
+  repeat(even, vectors, target, targetStepBytes << 1, (steps + 1) >> 1);
+  repeat(odd, vectors, target + targetStepBytes, targetStepBytes << 1, steps >> 1);
+}
+
+/** The same with something added at each step, unless it is at 0. */
+function alternateAdded(
+  even: usize, odd: usize, vectors: i32, target: usize, targetStepBytes: usize, addend: usize, addendStepBytes: usize, steps: i32,
+): void {
+  if (even == odd) {
+    repeatAdded(even, vectors, target, targetStepBytes, addend, addendStepBytes, steps);
+    return;
+  }
+  repeatAdded(even, vectors, target, targetStepBytes << 1, addend, addendStepBytes << 1, (steps + 1) >> 1);
+  const later: usize = addend == 0 ? 0 : addend + addendStepBytes;
+  repeatAdded(odd, vectors, target + targetStepBytes, targetStepBytes << 1, later, addendStepBytes << 1, steps >> 1);
+}
+
+/** Keeps the larger of two. */
+function keepLarger(source: usize, target: usize, bytes: usize): void {
+  for (let at: usize = 0; at < bytes; at += 16) v128.store(target + at, f32x4.pmax(v128.load(source + at), v128.load(target + at)));
+}
+
+/** {@link sumSteps} of 32 channels with something added. */
+// @ts-ignore: decorator
+@inline
+function sumStepsAdded(
+  cursor: usize, weights: usize, even: usize, odd: usize, addend: usize, addendStepBytes: usize, target: usize, targetStepBytes: usize, steps: i32,
+): void {
+  for (; steps > 1; steps -= 2) {
+    sumPairAdded32(cursor, weights, even, odd, addend, addendStepBytes, target, targetStepBytes);
+    cursor += 8;
+    addend += addendStepBytes << 1;
+    target += targetStepBytes << 1;
+  }
+  if (steps == 1) {
+    sum32(load<u32>(cursor), load<u32>(cursor + untilBytes), weights, even, sumNow);
+    repeatAdded(sumNow, 8, target, 0, addend, 0, 1);
+  }
+}
+
+/** {@link sumSteps} where they are larger than what the target has. */
+// @ts-ignore: decorator
+@inline
+function sumStepsLarger(block: i32, cursor: usize, weights: usize, even: usize, odd: usize, target: usize, targetStepBytes: usize, steps: i32): void {
+  let step = 0;
+  if (block == 32) {
+    for (; step < steps - 1; step += 2) {
+      sumPairLarger32(cursor, weights, even, odd, target, targetStepBytes);
+      cursor += 8;
+      target += targetStepBytes << 1;
+    }
+  }
+  for (; step < steps; step++) {
+    sumPooled(block, cursor, weights, step & 1 ? odd : even, target, 1);
+    cursor += 4;
+    target += targetStepBytes;
   }
 }
 
@@ -313,26 +447,34 @@ let maskPixelBytes: usize = 0;
 /** Where the sums of what several steps have in common are: made only where something is on the list. */
 // @ts-ignore: decorator
 @inline
-function common(block: i32, list: usize, end: usize, weights: usize, start: usize, sums: usize): usize {
+function common(block: i32, cursor: usize, weights: usize, start: usize, sums: usize): usize {
+  const list: usize = load<u32>(cursor);
+  const end: usize = load<u32>(cursor + untilBytes);
   if (list == end) return start;
   sum(block, list, end, weights, start, sums);
   return sums;
 }
 
-/** Whether anything is on a pixel's lists but on the first one. */
+/**
+ * Which of a pixel's lists have anything on them, a bit for each: those that steps have in common first.
+ * @param real the bits of lists that exist. What lists from the 32nd on have shares the last one, which may be set where they have nothing
+ */
 // @ts-ignore: decorator
 @inline
-function moves(cursor: usize, listBytes: usize): bool {
-  let bytes = i32x4.splat(0);
-  let list: usize = 4;
-  for (; list + 16 <= listBytes; list += 16) {
-    bytes = v128.or(bytes, v128.xor(v128.load(cursor + list), v128.load(cursor + list + untilBytes)));
+function filledLists(cursor: usize, listBytes: usize, real: i32): i32 {
+  let filled = i32x4.bitmask(i32x4.ne(v128.load(cursor), v128.load(cursor + untilBytes)));
+  for (let list: usize = 16; list < listBytes; list += 16) {
+    const bits = i32x4.bitmask(i32x4.ne(v128.load(cursor + list), v128.load(cursor + list + untilBytes)));
+    filled |= list < 128 ? bits << <i32>(list >> 2) : bits == 0 ? 0 : 1 << 31;
   }
-  if (list < listBytes) {
-    const rest = v128.xor(v128.load(cursor + list), v128.load(cursor + list + untilBytes));
-    bytes = v128.or(bytes, v128.and(rest, v128.load(upTo16 + 16 - (listBytes - list))));
-  }
-  return v128.any_true(bytes);
+  return filled & real;
+}
+
+/** The bits of {@link filledLists} that exist. */
+// @ts-ignore: decorator
+@inline
+function realLists(lists: i32): i32 {
+  return lists >= 32 ? -1 : (1 << lists) - 1;
 }
 
 /** The neurons of a pixel's block of at most 32 channels. @param currents of the first step; `stepBytes` 0 where they are the same at every step */
@@ -348,11 +490,50 @@ function firePixel(currents: usize, stepBytes: usize, steps: i32, mask: usize, r
 function fireOrRest16(currents: usize, stepBytes: usize, steps: i32, mask: usize, real: i32): void {
   if (quiet == -Infinity || !atMost16(currents, stepBytes, steps, quiet)) {
     fire16(currents, stepBytes, steps, decay, threshold, softReset, mask, maskStepBytes, real);
-    return;
   }
-  for (; steps > 0; steps--) {
-    store<u16>(mask, 0);
-    mask += maskStepBytes;
+}
+
+/**
+ * What a pixel gets that no spike reaches, added to what is there, for 16 neurons that are asked as it is written. Their bits are 0 before.
+ * Cost per neuron and step: a read, an addition, a comparison and a write.
+ */
+// @ts-ignore: decorator
+@inline
+function restAndAsk16(bias: usize, steps: i32, target: usize, targetStepBytes: usize, addend: usize, addendStepBytes: usize, mask: usize, real: i32): void {
+  const b0 = v128.load(bias);
+  const b1 = v128.load(bias, 16);
+  const b2 = v128.load(bias, 32);
+  const b3 = v128.load(bias, 48);
+  const most = f32x4.splat(quiet);
+  let above = i32x4.splat(0);
+  let to = target;
+  for (let step = 0; step < steps; step++) {
+    const x0 = f32x4.add(b0, v128.load(addend));
+    const x1 = f32x4.add(b1, v128.load(addend, 16));
+    const x2 = f32x4.add(b2, v128.load(addend, 32));
+    const x3 = f32x4.add(b3, v128.load(addend, 48));
+    v128.store(to, x0);
+    v128.store(to, x1, 16);
+    v128.store(to, x2, 32);
+    v128.store(to, x3, 48);
+    above = v128.or(above, v128.or(v128.or(f32x4.gt(x0, most), f32x4.gt(x1, most)), v128.or(f32x4.gt(x2, most), f32x4.gt(x3, most))));
+    to += targetStepBytes;
+    addend += addendStepBytes;
+  }
+  if (v128.any_true(above)) fire16(target, targetStepBytes, steps, decay, threshold, softReset, mask, maskStepBytes, real);
+}
+
+/** The same for a run of pixels and a block of channels. */
+function restAndAsk(
+  bias: usize, pixels: i32, steps: i32, target: usize, targetStepBytes: usize, targetPixelBytes: usize,
+  addend: usize, addendStepBytes: usize, addendPixelBytes: usize, mask: usize, realLow: i32, realHigh: i32,
+): void {
+  for (; pixels > 0; pixels--) {
+    restAndAsk16(bias, steps, target, targetStepBytes, addend, addendStepBytes, mask, realLow);
+    if (realHigh != 0) restAndAsk16(bias + 64, steps, target + 64, targetStepBytes, addend + 64, addendStepBytes, mask + 2, realHigh);
+    target += targetPixelBytes;
+    addend += addendPixelBytes;
+    mask += maskPixelBytes;
   }
 }
 
@@ -367,14 +548,19 @@ function storeBlock(
   const rowSize = <usize>block << 2;
   const realLow = realBits(0, channels);
   const realHigh = channels > 16 ? realBits(16, channels) : 0;
+  const asked = masks != 0 && addend != 0 && quiet != -Infinity && (vectors & 3) == 0;
   for (; run < runsEnd; run += runBytes) {
     const silent = load<i32>(run);
-    if (silent != 0) {
+    if (silent != 0 && asked) {
+      restAndAsk(
+        bias, silent, steps, target, targetStepBytes, targetPixelBytes, addend, addendStepBytes, addendPixelBytes, masks, realLow, realHigh,
+      );
+    } else if (silent != 0) {
       let to = target;
       let added = addend;
       for (let step = 0; step < steps; step++) {
         // What are steps elsewhere are pixels here.
-        repeat(bias, vectors, to, targetPixelBytes, added, addendPixelBytes, silent);
+        repeatAdded(bias, vectors, to, targetPixelBytes, added, addendPixelBytes, silent);
         to += targetStepBytes;
         added += addendStepBytes;
       }
@@ -382,11 +568,11 @@ function storeBlock(
         for (let pixel: usize = 0; pixel < <usize>silent; pixel++) {
           firePixel(target + pixel * targetPixelBytes, targetStepBytes, steps, masks + pixel * maskPixelBytes, realLow, realHigh);
         }
-        masks += <usize>silent * maskPixelBytes;
       }
-      target += <usize>silent * targetPixelBytes;
-      addend += <usize>silent * addendPixelBytes;
     }
+    target += <usize>silent * targetPixelBytes;
+    addend += <usize>silent * addendPixelBytes;
+    if (masks != 0) masks += <usize>silent * maskPixelBytes;
     const pixels = load<i32>(run, 4);
     storePixels(
       load<u32>(run, 8), pixels, steps, block, vectors, weights - <usize>load<u32>(run, 12) * rowSize, bias,
@@ -406,6 +592,8 @@ function storePixels(
 ): void {
   const commons = commonLists(steps);
   const listBytes = <usize>(commons + steps) << 2;
+  const real = realLists(commons + steps);
+  const inCommon = (1 << commons) - 1;
   const direct = vectors << 2 == block && (addend == 0 || block == 32);
   const weightBytes = pixelEntries * (<usize>block << 2);
   for (; pixels > 0; pixels--) {
@@ -415,34 +603,30 @@ function storePixels(
     let added = addend;
     target += targetPixelBytes;
     addend += addendPixelBytes;
+    const filled = filledLists(cursor, listBytes, real);
     let even = bias;
     let odd = bias;
-    let still = false;
     if (commons != 0) {
-      even = common(block, load<u32>(cursor), load<u32>(cursor + untilBytes), weights, bias, always);
+      even = common(block, cursor, weights, bias, always);
       odd = even;
-      still = !moves(cursor, listBytes);
-      cursor += 4;
-      if (commons == 3 && !still) {
-        even = common(block, load<u32>(cursor), load<u32>(cursor + untilBytes), weights, odd, evenSteps);
-        odd = common(block, load<u32>(cursor, 4), load<u32>(cursor + untilBytes, 4), weights, odd, oddSteps);
-        cursor += 8;
+      if (commons == 3 && (filled & 6) != 0) {
+        even = common(block, cursor + 4, weights, odd, evenSteps);
+        odd = common(block, cursor + 8, weights, odd, oddSteps);
       }
     }
-    if (still) repeat(even, vectors, to, targetStepBytes, added, addendStepBytes, steps);
-    else {
-      for (let step = 0; step < steps; step++) {
-        const from: usize = load<u32>(cursor);
-        const until: usize = load<u32>(cursor + untilBytes);
-        const start = step & 1 ? odd : even;
-        cursor += 4;
-        if (!direct) {
-          sum(block, from, until, weights, start, sumNow);
-          repeat(sumNow, vectors, to, 0, added, 0, 1);
-        } else if (addend == 0) sum(block, from, until, weights, start, to);
-        else sumAdded32(from, until, weights, start, added, to);
-        to += targetStepBytes;
-        added += addendStepBytes;
+    if ((filled & ~inCommon) == 0) {
+      alternateAdded(even, odd, vectors, to, targetStepBytes, added, addendStepBytes, steps);
+    } else {
+      cursor += <usize>commons << 2;
+      if (direct && addend == 0) sumSteps(block, cursor, weights, even, odd, to, targetStepBytes, steps);
+      else if (direct) sumStepsAdded(cursor, weights, even, odd, added, addendStepBytes, to, targetStepBytes, steps);
+      else {
+        sumSteps(block, cursor, weights, even, odd, sums, 128, steps);
+        for (let step: usize = 0; step < <usize>steps; step++) {
+          repeatAdded(sums + (step << 7), vectors, to, 0, added, 0, 1);
+          to += targetStepBytes;
+          added += addendStepBytes;
+        }
       }
     }
     if (masks != 0) {
@@ -463,7 +647,7 @@ function poolBlock(
     const silent = load<i32>(run);
     if (silent != 0) {
       let to = target;
-      for (let step = 0; step < steps; step++, to += targetStepBytes) repeat(bias, vectors, to, targetPixelBytes, 0, 0, silent);
+      for (let step = 0; step < steps; step++, to += targetStepBytes) repeat(bias, vectors, to, targetPixelBytes, silent);
       target += <usize>silent * targetPixelBytes;
     }
     const windows = load<i32>(run, 4);
@@ -481,6 +665,8 @@ function poolWindows(
 ): void {
   const commons = commonLists(steps);
   const listBytes = <usize>(commons + steps) << 2;
+  const real = realLists(commons + steps);
+  const inCommon = (1 << commons) - 1;
   const bytes = <usize>vectors << 4;
   const weightBytes = pixelEntries * (<usize>block << 2);
   // What is kept of each step lies where the result goes, unless a whole block would reach over it.
@@ -492,64 +678,63 @@ function poolWindows(
     target += targetPixelBytes;
     let pixel = first;
     first += windowBytes;
-    // Pixels that are the same at every step are compared once.
+    // Pixels that are the same at every step are compared once, those that are the same at every other step twice.
+    let resting = 0;
     let still = 0;
+    let alternating = 0;
     let moving = 0;
     for (let dy = 0; dy < pool; dy++) {
       let pixelWeights = weights;
       for (let dx = 0; dx < pool; dx++) {
         let cursor = pixel;
         pixel += pixelBytes;
-        let even = bias;
-        let odd = bias;
-        let same = false;
-        if (commons != 0) {
-          even = common(block, load<u32>(cursor), load<u32>(cursor + untilBytes), pixelWeights, bias, always);
-          odd = even;
-          same = !moves(cursor, listBytes);
-          cursor += 4;
-          if (commons == 3 && !same) {
-            even = common(block, load<u32>(cursor), load<u32>(cursor + untilBytes), pixelWeights, odd, evenSteps);
-            odd = common(block, load<u32>(cursor, 4), load<u32>(cursor + untilBytes, 4), pixelWeights, odd, oddSteps);
-            cursor += 8;
-          }
-        }
-        if (same) {
-          keepLarger(even, largest, bytes, still > 0);
+        const filled = filledLists(cursor, listBytes, real);
+        if (filled == 0) {
+          resting++;
+        } else if (filled == (inCommon & 1)) {
+          sumPooled(block, cursor, pixelWeights, bias, largest, still);
           still++;
         } else {
-          let kept = keptFirst;
-          for (let step = 0; step < steps; step++) {
-            const from: usize = load<u32>(cursor);
-            const until: usize = load<u32>(cursor + untilBytes);
-            let source = step & 1 ? odd : even;
-            cursor += 4;
-            if (moving == 0) sum(block, from, until, pixelWeights, source, kept);
-            else {
-              if (from != until) {
-                sum(block, from, until, pixelWeights, source, sumNow);
-                source = sumNow;
-              }
-              keepLarger(source, kept, bytes, true);
-            }
-            kept += keptBytes;
+          const start = commons == 0 ? bias : common(block, cursor, pixelWeights, bias, always);
+          if ((filled & ~inCommon) == 0) {
+            sumPooled(block, cursor + 4, pixelWeights, start, largestEven, alternating);
+            sumPooled(block, cursor + 8, pixelWeights, start, largestOdd, alternating);
+            alternating++;
+          } else {
+            const even = commons < 3 ? start : common(block, cursor + 4, pixelWeights, start, evenSteps);
+            const odd = commons < 3 ? start : common(block, cursor + 8, pixelWeights, start, oddSteps);
+            cursor += <usize>commons << 2;
+            if (moving == 0) sumSteps(block, cursor, pixelWeights, even, odd, keptFirst, keptBytes, steps);
+            else sumStepsLarger(block, cursor, pixelWeights, even, odd, keptFirst, keptBytes, steps);
+            moving++;
           }
-          moving++;
         }
         pixelWeights -= weightBytes;
       }
       pixel += rowBytes;
     }
     weights -= weightBytes * <usize>pool;
+    let even = largest;
+    if (still == 0) even = bias;
+    else if (resting > 0) keepLarger(bias, largest, bytes);
+    let odd = even;
+    if (alternating > 0) {
+      if (still + resting > 0) {
+        keepLarger(even, largestEven, bytes);
+        keepLarger(odd, largestOdd, bytes);
+      }
+      even = largestEven;
+      odd = largestOdd;
+    }
     if (moving == 0) {
-      repeat(largest, vectors, to, targetStepBytes, 0, 0, steps);
+      alternate(even, odd, vectors, to, targetStepBytes, steps);
       continue;
     }
     let kept = keptFirst;
     let stepTo = to;
     for (let step = 0; step < steps; step++) {
-      if (still > 0) keepLarger(largest, kept, bytes, true);
-      if (!inPlace) repeat(kept, vectors, stepTo, 0, 0, 0, 1);
+      if (still + resting + alternating > 0) keepLarger(step & 1 ? odd : even, kept, bytes);
+      if (!inPlace) repeat(kept, vectors, stepTo, 0, 1);
       kept += keptBytes;
       stepTo += targetStepBytes;
     }
@@ -601,36 +786,32 @@ function firePixels(
 ): void {
   const commons = commonLists(steps);
   const listBytes = <usize>(commons + steps) << 2;
+  const real = realLists(commons + steps);
+  const inCommon = (1 << commons) - 1;
   const weightBytes = pixelEntries * (<usize>block << 2);
   for (; pixels > 0; pixels--) {
     let cursor = first;
     first += windowBytes;
     let sumsAt = sums;
     let sumBytes: usize = 128;
+    const filled = filledLists(cursor, listBytes, real);
     let even = bias;
     let odd = bias;
-    let still = false;
     if (commons != 0) {
-      even = common(block, load<u32>(cursor), load<u32>(cursor + untilBytes), weights, bias, always);
+      even = common(block, cursor, weights, bias, always);
       odd = even;
-      still = !moves(cursor, listBytes);
-      cursor += 4;
-      if (commons == 3 && !still) {
-        even = common(block, load<u32>(cursor), load<u32>(cursor + untilBytes), weights, odd, evenSteps);
-        odd = common(block, load<u32>(cursor, 4), load<u32>(cursor + untilBytes, 4), weights, odd, oddSteps);
-        cursor += 8;
+      if (commons == 3 && (filled & 6) != 0) {
+        even = common(block, cursor + 4, weights, odd, evenSteps);
+        odd = common(block, cursor + 8, weights, odd, oddSteps);
       }
     }
-    if (still) {
+    if ((filled & ~inCommon) != 0) {
+      sumSteps(block, cursor + (<usize>commons << 2), weights, even, odd, sums, 128, steps);
+    } else if (even == odd) {
       sumsAt = even;
       sumBytes = 0;
     } else {
-      let to = sums;
-      for (let step = 0; step < steps; step++) {
-        sum(block, load<u32>(cursor), load<u32>(cursor + untilBytes), weights, step & 1 ? odd : even, to);
-        cursor += 4;
-        to += 128;
-      }
+      alternate(even, odd, block >> 2, sums, 128, steps);
     }
     firePixel(sumsAt, sumBytes, steps, masks, realLow, realHigh);
     weights -= weightBytes;
@@ -714,7 +895,8 @@ export function spikingConvolution(
   const lastStart = rows + (<usize>(rowsCapacity - mostRows) << 1);
   const lastPixels = chunkPixels - windowPixels;
   let place = <usize>(first * windowsWide);
-  if (target == 0) {
+  // Bits of neurons that are asked, or that nothing reaches, are not written where they are 0.
+  if (masks != 0 && (target == 0 || quiet != -Infinity)) {
     const rowsBytes = <usize>((last - first) * windowsWide) * maskPixelBytes;
     for (let step: usize = 0; step < <usize>steps; step++) memory.fill(masks + place * maskPixelBytes + step * maskStepBytes, 0, rowsBytes);
   }
