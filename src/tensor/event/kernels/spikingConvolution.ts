@@ -149,29 +149,10 @@ function sum(block: i32, list: usize, end: usize, weights: usize, start: usize, 
   else sum8(list, end, weights, start, target);
 }
 
-/** The sums of each step of a pixel, on top of what even steps and odd ones have in common. */
+/** The sums of a pixel's list. @param before not 0 where the target has those of other pixels of a window: then the larger ones are kept */
 // @ts-ignore: decorator
 @inline
-function sumSteps(block: i32, cursor: usize, weights: usize, even: usize, odd: usize, target: usize, targetStepBytes: usize, steps: i32): void {
-  let step = 0;
-  if (block == 32) {
-    for (; step < steps - 1; step += 2) {
-      sumPair32(cursor, weights, even, odd, target, targetStepBytes);
-      cursor += 8;
-      target += targetStepBytes << 1;
-    }
-  }
-  for (; step < steps; step++) {
-    sum(block, load<u32>(cursor), load<u32>(cursor + untilBytes), weights, step & 1 ? odd : even, target);
-    cursor += 4;
-    target += targetStepBytes;
-  }
-}
-
-/** The sums of a pixel's list; from the second pixel of a window on only where they are larger. */
-// @ts-ignore: decorator
-@inline
-function sumPooled(block: i32, cursor: usize, weights: usize, start: usize, target: usize, before: i32): void {
+function sumKept(block: i32, cursor: usize, weights: usize, start: usize, target: usize, before: i32): void {
   const list: usize = load<u32>(cursor);
   const end: usize = load<u32>(cursor + untilBytes);
   if (before == 0) sum(block, list, end, weights, start, target);
@@ -182,6 +163,28 @@ function sumPooled(block: i32, cursor: usize, weights: usize, start: usize, targ
       start = sumNow;
     }
     keepLarger(start, target, <usize>block << 2);
+  }
+}
+
+/** The same for each step, on top of what even steps and odd ones have in common. */
+// @ts-ignore: decorator
+@inline
+function sumSteps(
+  block: i32, cursor: usize, weights: usize, even: usize, odd: usize, target: usize, targetStepBytes: usize, steps: i32, before: i32,
+): void {
+  let step = 0;
+  if (block == 32) {
+    for (; step < steps - 1; step += 2) {
+      if (before == 0) sumPair32(cursor, weights, even, odd, target, targetStepBytes);
+      else sumPairLarger32(cursor, weights, even, odd, target, targetStepBytes);
+      cursor += 8;
+      target += targetStepBytes << 1;
+    }
+  }
+  for (; step < steps; step++) {
+    sumKept(block, cursor, weights, step & 1 ? odd : even, target, before);
+    cursor += 4;
+    target += targetStepBytes;
   }
 }
 
@@ -322,25 +325,6 @@ function sumStepsAdded(
   if (steps == 1) {
     sum32(load<u32>(cursor), load<u32>(cursor + untilBytes), weights, even, sumNow);
     repeatAdded(sumNow, 8, target, 0, addend, 0, 1);
-  }
-}
-
-/** {@link sumSteps} where they are larger than what the target has. */
-// @ts-ignore: decorator
-@inline
-function sumStepsLarger(block: i32, cursor: usize, weights: usize, even: usize, odd: usize, target: usize, targetStepBytes: usize, steps: i32): void {
-  let step = 0;
-  if (block == 32) {
-    for (; step < steps - 1; step += 2) {
-      sumPairLarger32(cursor, weights, even, odd, target, targetStepBytes);
-      cursor += 8;
-      target += targetStepBytes << 1;
-    }
-  }
-  for (; step < steps; step++) {
-    sumPooled(block, cursor, weights, step & 1 ? odd : even, target, 1);
-    cursor += 4;
-    target += targetStepBytes;
   }
 }
 
@@ -618,10 +602,10 @@ function storePixels(
       alternateAdded(even, odd, vectors, to, targetStepBytes, added, addendStepBytes, steps);
     } else {
       cursor += <usize>commons << 2;
-      if (direct && addend == 0) sumSteps(block, cursor, weights, even, odd, to, targetStepBytes, steps);
+      if (direct && addend == 0) sumSteps(block, cursor, weights, even, odd, to, targetStepBytes, steps, 0);
       else if (direct) sumStepsAdded(cursor, weights, even, odd, added, addendStepBytes, to, targetStepBytes, steps);
       else {
-        sumSteps(block, cursor, weights, even, odd, sums, 128, steps);
+        sumSteps(block, cursor, weights, even, odd, sums, 128, steps, 0);
         for (let step: usize = 0; step < <usize>steps; step++) {
           repeatAdded(sums + (step << 7), vectors, to, 0, added, 0, 1);
           to += targetStepBytes;
@@ -692,20 +676,19 @@ function poolWindows(
         if (filled == 0) {
           resting++;
         } else if (filled == (inCommon & 1)) {
-          sumPooled(block, cursor, pixelWeights, bias, largest, still);
+          sumKept(block, cursor, pixelWeights, bias, largest, still);
           still++;
         } else {
           const start = commons == 0 ? bias : common(block, cursor, pixelWeights, bias, always);
           if ((filled & ~inCommon) == 0) {
-            sumPooled(block, cursor + 4, pixelWeights, start, largestEven, alternating);
-            sumPooled(block, cursor + 8, pixelWeights, start, largestOdd, alternating);
+            sumKept(block, cursor + 4, pixelWeights, start, largestEven, alternating);
+            sumKept(block, cursor + 8, pixelWeights, start, largestOdd, alternating);
             alternating++;
           } else {
             const even = commons < 3 ? start : common(block, cursor + 4, pixelWeights, start, evenSteps);
             const odd = commons < 3 ? start : common(block, cursor + 8, pixelWeights, start, oddSteps);
             cursor += <usize>commons << 2;
-            if (moving == 0) sumSteps(block, cursor, pixelWeights, even, odd, keptFirst, keptBytes, steps);
-            else sumStepsLarger(block, cursor, pixelWeights, even, odd, keptFirst, keptBytes, steps);
+            sumSteps(block, cursor, pixelWeights, even, odd, keptFirst, keptBytes, steps, moving);
             moving++;
           }
         }
@@ -806,7 +789,7 @@ function firePixels(
       }
     }
     if ((filled & ~inCommon) != 0) {
-      sumSteps(block, cursor + (<usize>commons << 2), weights, even, odd, sums, 128, steps);
+      sumSteps(block, cursor + (<usize>commons << 2), weights, even, odd, sums, 128, steps, 0);
     } else if (even == odd) {
       sumsAt = even;
       sumBytes = 0;
