@@ -198,10 +198,12 @@ const serviceWorker = VitePWA({
     // Weights are asked for with their hash; what is stored has a version of its own.
     ignoreURLParametersMatching: [/^[0-9a-f]{64}$/],
     // tfjs asks for the address of its multi-threaded program but, without blob workers, never fetches it.
-    // What reads HDF5 is large and rarely used: it is stored when it is first fetched.
-    globIgnores: [isolationFile, '**/*-threaded-simd-*.wasm', '**/ort-wasm-*', '**/hdf5_util-*.js'],
+    // What reads HDF5 and runs ONNX is large and rarely used: it is stored when it is first fetched.
+    globIgnores: [isolationFile, '**/*-threaded-simd-*.wasm', '**/ort-wasm-*', '**/ort.*.js', '**/hdf5_util-*.js'],
     maximumFileSizeToCacheInBytes: 20 * megabyte,
     cleanupOutdatedCaches: true,
+    // Or what is fetched during the first visit, another model or what reads HDF5, would not be there offline.
+    clientsClaim: true,
     navigateFallback: 'index.html',
     navigateFallbackDenylist: [/^\/(models|training)\//],
     runtimeCaching: [

@@ -110,7 +110,7 @@ test('WebGPU takes part where there is one', async ({ page }) => {
   await expect(page.getByRole('button', { name: 'Stop', exact: true })).toBeVisible();
   await expect(page.getByRole('button', { name: 'Run side by side' })).toBeVisible({ timeout: 250_000 });
   const engines = (await readRows(page, 'bench-rows')).map(({ engine }) => engine);
-  expect(engines.slice(0, 4)).toEqual(['This program, event-driven CPU', 'onnxruntime-web, WASM', 'This program, WebGPU', 'onnxruntime-web, WebGPU']);
+  expect(engines.slice(0, 4)).toEqual(['This program, event-driven CPU', 'This program, WebGPU', 'onnxruntime-web, WASM', 'onnxruntime-web, WebGPU']);
 });
 
 test('costs by firing rate, steps and size, layer by layer, by keyboard', async ({ page }) => {

@@ -1,5 +1,6 @@
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
+import { keepLoadedModels } from '../commands/models';
 import { choosePage } from '../commands/pages';
 import { addCommands } from '../commands/registry';
 import { start } from '../commands/start';
@@ -25,5 +26,11 @@ createRoot(container).render(
 );
 void start().finally(() => {
   // It stores the whole site, which must not keep the first boxes waiting. Failing to install it costs only offline use.
-  if (import.meta.env.PROD && 'serviceWorker' in navigator) void navigator.serviceWorker.register(`${import.meta.env.BASE_URL}sw.js`).catch(() => undefined);
+  if (import.meta.env.PROD && 'serviceWorker' in navigator) void installServiceWorker(navigator.serviceWorker).catch(() => undefined);
 });
+
+async function installServiceWorker(container: ServiceWorkerContainer): Promise<void> {
+  // The first visit's model was fetched before there was one.
+  if (!container.controller) container.addEventListener('controllerchange', () => void keepLoadedModels().catch(() => undefined), { once: true });
+  await container.register(`${import.meta.env.BASE_URL}sw.js`);
+}

@@ -1,5 +1,5 @@
 import { AppError } from '../base/errors';
-import { benchFileSchema, benchmarks, followRace, wholeSweep } from '../state/benchClient';
+import { benchFileSchema, benchmarks, contestantNames, followRace, wholeSweep } from '../state/benchClient';
 import type { BenchChoice, BenchDetail, BenchFile, BenchSetup, BenchState, ContestantName, RaceReport } from '../state/bench';
 import { tell, trainedRun, usePlayground, type PlaygroundState } from '../state/store';
 import { loadedSource } from './models';
@@ -31,8 +31,9 @@ export function chooseBench(changes: Partial<BenchChoice>): void {
 }
 
 export function switchContestant(name: ContestantName, isOn: boolean): void {
-  const others = usePlayground.getState().bench.choice.contestants.filter((each) => each !== name);
-  chooseBench({ contestants: isOn ? [...others, name] : others });
+  const { contestants } = usePlayground.getState().bench.choice;
+  // In their own order, whatever was switched last: others are compared with the first.
+  chooseBench({ contestants: contestantNames.filter((each) => (each === name ? isOn : contestants.includes(each))) });
 }
 
 /** The networks that are loaded and that this program can run on other engines. */
@@ -94,10 +95,13 @@ let resting: ReturnType<typeof setTimeout> | undefined;
 export function setFactor(factor: number): void {
   change({ factor });
   clearTimeout(resting);
-  resting = setTimeout(() => {
-    const { bench } = usePlayground.getState();
-    if (bench.factor === factor && bench.running === undefined && bench.costsOf && measuredAt(bench, factor) === undefined) void measureFactor(factor);
-  }, restMs);
+  resting = setTimeout(measureShown, restMs);
+}
+
+/** While something is measured this waits for its end. */
+function measureShown(): void {
+  const { bench } = usePlayground.getState();
+  if (bench.running === undefined && bench.costsOf && measuredAt(bench, bench.factor) === undefined) void measureFactor(bench.factor);
 }
 
 /** Where among the measured thresholds the factor is; undefined where it was not measured. */
@@ -130,7 +134,8 @@ function withThreshold(detail: BenchDetail, { costs: { rates: [added], layers } 
 let stop: (() => void) | undefined;
 
 async function measuring(kind: NonNullable<BenchState['running']>, label: string, work: Parameters<typeof underWay>[2]): Promise<void> {
-  if (usePlayground.getState().bench.running) return;
+  const { running, factor } = usePlayground.getState().bench;
+  if (running) return;
   change({ running: kind });
   const controller = new AbortController();
   stop = () => controller.abort();
@@ -143,6 +148,8 @@ async function measuring(kind: NonNullable<BenchState['running']>, label: string
   } finally {
     stop = undefined;
     change({ running: undefined });
+    // The slider was moved meanwhile.
+    if (!controller.signal.aborted && usePlayground.getState().bench.factor !== factor) measureShown();
   }
 }
 
@@ -186,14 +193,18 @@ export async function shareBench(): Promise<void> {
 
 /** Puts a saved result beside the new one; a file that is none changes nothing. */
 export async function openBench(file: File): Promise<void> {
-  const parsed = file.size <= maximumFileBytes ? benchFileSchema.safeParse(jsonOf(await file.text())) : undefined;
-  if (parsed?.success) change({ compared: { title: file.name, file: parsed.data } });
-  else {
-    const reason = parsed ? firstProblem(parsed.error.issues) : 'it is too large';
-    tellError(
-      new AppError('input/unreadable', `${file.name} is no result of a benchmark: ${reason}.`, 'Choose a file that this page or `cli bench --json` wrote; nothing was changed.'),
-    );
-  }
+  const read = file.size > maximumFileBytes ? 'it is too large' : readBench(await file.text());
+  if (typeof read !== 'string') change({ compared: { title: file.name, file: read } });
+  else tellError(new AppError('input/unreadable', `${file.name} is no result of a benchmark: ${read}.`, 'Choose a file that this page or “bench --json” wrote; nothing was changed.'));
+}
+
+/** The result, or in a few words why there is none. */
+function readBench(text: string): BenchFile | string {
+  const value = jsonOf(text);
+  if (value === undefined) return text.trim() === '' ? 'it is empty' : 'it is not JSON';
+  const { success, data, error } = benchFileSchema.safeParse(value);
+  if (!success) return firstProblem(error.issues);
+  return data.rows.length + data.details.length === 0 ? 'nothing was measured in it' : data;
 }
 
 function firstProblem(issues: readonly { path: PropertyKey[]; message: string }[]): string {

@@ -122,19 +122,27 @@ const fileOfManifest = z.object({ weights: z.partialRecord(z.enum(['snn', 'ann']
 
 /** Fetches a model while the engine's program is fetched, read and compiled, so that neither waits for the other. */
 export function fetchAhead(name: string): void {
-  const folder = `${import.meta.env.BASE_URL}models/${name}`;
-  const manifest = blobFrom(`${folder}/manifest.json`);
-  const fetchSlot = async (slot: 'snn' | 'ann'): Promise<{ manifest: Blob; weights: Blob } | undefined> => {
-    // Whatever goes wrong: the engine fetches by itself then, and tells.
-    try {
-      const whole = await manifest;
-      const file = fileOfManifest.parse(JSON.parse(await whole.text())).weights[slot];
-      return file && { manifest: whole, weights: await blobFrom(`${folder}/${file.file}?${file.sha256}`) };
-    } catch {
-      return undefined;
-    }
-  };
-  for (const slot of ['snn', 'ann'] as const) underWayFiles.set(`${name}/${slot}`, fetchSlot(slot));
+  const manifest = blobFrom(manifestAddress(name));
+  // Whatever goes wrong: the engine fetches by itself then, and tells.
+  for (const slot of ['snn', 'ann'] as const) underWayFiles.set(`${name}/${slot}`, filesOf(name, slot, manifest).catch(() => undefined));
+}
+
+/** Fetches what is loaded once more, by way of the service worker, which stores what it has not. */
+export async function keepLoadedModels(): Promise<void> {
+  for (const slot of ['snn', 'ann'] as const) {
+    const source = loadedSource(slot);
+    if (source?.kind === 'shipped') await filesOf(source.name, slot, blobFrom(manifestAddress(source.name)));
+  }
+}
+
+function manifestAddress(name: string): string {
+  return `${import.meta.env.BASE_URL}models/${name}/manifest.json`;
+}
+
+async function filesOf(name: string, slot: 'snn' | 'ann', manifest: Promise<Blob>): Promise<{ manifest: Blob; weights: Blob } | undefined> {
+  const whole = await manifest;
+  const file = fileOfManifest.parse(JSON.parse(await whole.text())).weights[slot];
+  return file && { manifest: whole, weights: await blobFrom(`${import.meta.env.BASE_URL}models/${name}/${file.file}?${file.sha256}`) };
 }
 
 async function blobFrom(address: string): Promise<Blob> {

@@ -6,11 +6,14 @@ import { blobSchema, modelSourceSchema } from './protocol';
  * measure say to each other.
  */
 
+/** A day, in which nothing here runs, ends the range of a file that is to be believed. */
+const milliseconds = z.number().nonnegative().max(86_400_000).nullable().transform(numberOrNaN);
+
 export const spreadSchema = z.object({
   /** NaN, which JSON writes as null, where nothing was timed yet. */
-  medianMs: z.number().nullable().transform(numberOrNaN),
-  minMs: z.number().nullable().transform(numberOrNaN),
-  maxMs: z.number().nullable().transform(numberOrNaN),
+  medianMs: milliseconds,
+  minMs: milliseconds,
+  maxMs: milliseconds,
   runs: z.int().nonnegative(),
 });
 export type Spread = z.infer<typeof spreadSchema>;
@@ -34,7 +37,7 @@ const raceRowSchema = spreadSchema.extend({
 export type RaceRow = z.infer<typeof raceRowSchema>;
 
 /** What was run. */
-const benchedSchema = z.object({ model: z.string(), width: z.int().positive(), height: z.int().positive(), steps: z.int().positive() });
+const benchedSchema = z.object({ model: z.string().max(200), width: z.int().positive(), height: z.int().positive(), steps: z.int().positive() });
 
 const rateCostSchema = z.object({
   threshold: z.number(),

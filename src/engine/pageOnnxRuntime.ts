@@ -12,9 +12,16 @@ export async function openOnnxRuntime(provider: 'wasm' | 'webgpu' = 'wasm'): Pro
   try {
     const { env, InferenceSession, Tensor } = await (provider === 'wasm' ? import('onnxruntime-web/wasm') : import('onnxruntime-web/webgpu'));
     env.wasm.numThreads = 1;
-    env.wasm.wasmPaths = { wasm: provider === 'wasm' ? plainAddress : asyncifyAddress };
+    // Here and not when the first network is opened, which would not tell that it could not be fetched.
+    env.wasm.wasmBinary ??= await programFrom(provider === 'wasm' ? plainAddress : asyncifyAddress);
     return { InferenceSession, Tensor };
   } catch (cause) {
     throw new AppError('fetch/offline', 'The ONNX runtime could not be fetched from the page’s own server.', 'Check the connection, then open the file again.', cause);
   }
+}
+
+async function programFrom(address: string): Promise<ArrayBuffer> {
+  const response = await fetch(address);
+  if (!response.ok) throw new Error(`The server answered ${response.status}.`);
+  return response.arrayBuffer();
 }

@@ -55,8 +55,18 @@ describe.each(['reference', 'wasm', 'event'] as const)('golden cases on %s', (ba
       },
       quietTask,
     );
+    // Where nothing is watched neurons may fire within what is before them.
+    const unwatched = half
+      ? undefined
+      : await network.run(input, { steps: slices, height, width, channels: 3 }, { mode: 'snn', steps, ...trainedNeuron, record: new Set(), logitsPerStep: true, keepSpikes: true }, quietTask);
+    const nodes = network.graph.layers.map(({ node }) => node);
     network.release();
 
+    for (const { index, emits, emitted } of run.recorded) {
+      const spikes = unwatched?.spikes?.get(nodes[index] ?? NaN);
+      if (emits === 'spikes') expect(spikes?.reduce((flips, spike, at) => flips + (spike === emitted[at] ? 0 : 1), 0), `unwatched spikes of layer ${index}`).toBe(0);
+    }
+    if (unwatched) expect(unwatched.scales).toEqual(run.scales);
     await expectSameNeurons(run, expected);
     await expectSameLogits(run, expected, half ? 0.05 : 1e-3);
     const rates = run.firingRates

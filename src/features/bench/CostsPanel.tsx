@@ -145,8 +145,8 @@ function Memory({ detail: { memory } }: { detail: BenchDetail }) {
   const need = weightBytes + twoLargestLayersBytes;
   return (
     <p className="bench-note" data-testid="bench-memory">
-      Memory of a frame: {peakBytes === null ? 'this engine does not tell its peak' : `${megabytes(peakBytes)} at most, ${formatShort(peakBytes / need)} times`} the weights ({megabytes(weightBytes)}) and the two largest layers
-      at all steps ({megabytes(twoLargestLayersBytes)}){heapBytes === null ? '' : `; the heap reaches to ${megabytes(heapBytes)}`}.
+      {peakBytes === null ? 'This engine does not tell what memory a frame takes. A frame needs' : `Memory of a frame: ${megabytes(peakBytes)} at most, ${formatShort(peakBytes / need)} times`} the weights (
+      {megabytes(weightBytes)}) and the two largest layers at all steps ({megabytes(twoLargestLayersBytes)}){heapBytes === null ? '' : `; the heap reaches to ${megabytes(heapBytes)}`}.
     </p>
   );
 }

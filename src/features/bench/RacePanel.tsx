@@ -123,7 +123,7 @@ function number(value: number): string {
 }
 
 function isSame(a: BenchRow, b: BenchRow): boolean {
-  return a.network === b.network && a.engine === b.engine && a.backend === b.backend && caseTitle(a) === caseTitle(b);
+  return a.network === b.network && a.engine === b.engine && a.backend === b.backend && a.threads === b.threads && caseTitle(a) === caseTitle(b);
 }
 
 /** Rows of one network on one input, in the order in which they come. */

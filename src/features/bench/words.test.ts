@@ -7,6 +7,7 @@ describe('the words of the Benchmark page', () => {
     expect(contestantTitle('tfjs webgl')).toBe('Stock tfjs, WebGL');
     expect(contestantTitle('onnxruntime-web webgpu')).toBe('onnxruntime-web, WebGPU');
     expect(engineTitle({ engine: 'onnxruntime-node', backend: 'npu' })).toBe('onnxruntime-node, npu');
+    expect(engineTitle({ engine: 'this', backend: 'event', threads: 2 })).toBe('This program, event-driven CPU, 2 threads');
   });
 
   it.each([

@@ -3,8 +3,8 @@ import type { BenchFile, BenchRow, ContestantName, OwnBackend } from '../../stat
 const backendWords: Record<string, string> = { event: 'event-driven CPU', wasm: 'WASM', webgpu: 'WebGPU', webgl: 'WebGL', cpu: 'native CPU', reference: 'plain JavaScript' };
 
 /** "This program, event-driven CPU"; names that only a file knows stay as they are. */
-export function engineTitle({ engine, backend }: Pick<BenchRow, 'engine' | 'backend'>): string {
-  return `${engine === 'this' ? 'This program' : engine}, ${backendWords[backend] ?? backend}`;
+export function engineTitle({ engine, backend, threads = 1 }: Pick<BenchRow, 'engine' | 'backend'> & { threads?: number }): string {
+  return `${engine === 'this' ? 'This program' : engine}, ${backendWords[backend] ?? backend}${threads > 1 ? `, ${threads} threads` : ''}`;
 }
 
 export function contestantTitle(name: ContestantName): string {
