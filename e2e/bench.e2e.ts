@@ -111,6 +111,8 @@ test('WebGPU takes part where there is one', async ({ page }) => {
   await expect(page.getByRole('button', { name: 'Run side by side' })).toBeVisible({ timeout: 250_000 });
   const engines = (await readRows(page, 'bench-rows')).map(({ engine }) => engine);
   expect(engines.slice(0, 4)).toEqual(['This program, event-driven CPU', 'This program, WebGPU', 'onnxruntime-web, WASM', 'onnxruntime-web, WebGPU']);
+  // With the kernels that the device chose, which are remembered for the page as well.
+  expect(await page.evaluate(async () => (await (await caches.open('kernel choices')).keys()).length)).toBeGreaterThan(0);
 });
 
 test('costs by firing rate, steps and size, layer by layer, by keyboard', async ({ page }) => {

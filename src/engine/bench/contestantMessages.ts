@@ -21,7 +21,7 @@ import type { Contestant } from './race';
 
 /** What a contestant's worker reads of the site. */
 export interface ContestantSurroundings {
-  programs: Pick<BackendOptions, 'wasmPaths' | 'eventKernels'>;
+  programs: Pick<BackendOptions, 'wasmPaths' | 'eventKernels' | 'kernelChoices'>;
   openOnnxRuntime(provider: 'wasm' | 'webgpu'): Promise<OnnxRuntime>;
 }
 
