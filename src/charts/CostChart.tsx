@@ -115,7 +115,7 @@ export function CostChart({ title, xName, formatX, series, marked, theme }: Cost
         )}
       </div>
       <SeriesKey series={series} theme={theme} />
-      <output className="chart-readout">{place === undefined ? 'Nothing yet' : `${formatX(place)} ${xName}: ${said}`}</output>
+      <output className="chart-readout chart-readout-long">{place === undefined ? 'Nothing yet' : `${formatX(place)} ${xName}: ${said}`}</output>
       <TableDetails
         summary={`Table: ${title}`}
         columns={[xName, ...series.map(({ name }) => `${name}, ms (least to most)`)]}

@@ -14,7 +14,9 @@ export interface RaceChartRow {
   most: number;
 }
 
-const rowHeight = 22;
+const lineHeight = 22;
+/** Below this width names stand above what they name, and leave it the whole line. */
+const narrowWidth = 480;
 const top = 24;
 const numbers = 70;
 const charPx = 6.4;
@@ -24,7 +26,9 @@ export function RaceChart({ rows, theme }: { rows: readonly RaceChartRow[]; them
   const frame = useRef<HTMLDivElement>(null);
   const width = useSize(frame)?.width ?? 0;
   const [pointed, setPointed] = useState<number>();
-  const labels = Math.min((max(rows, ({ name }) => name.length) ?? 0) * charPx + 12, width * 0.5);
+  const isNarrow = width < narrowWidth;
+  const rowHeight = isNarrow ? 2 * lineHeight : lineHeight;
+  const labels = isNarrow ? 8 : Math.min((max(rows, ({ name }) => name.length) ?? 0) * charPx + 12, width * 0.5);
   const scale = useMemo(() => {
     const [least = 1, most = 10] = [min(rows, (row) => row.least), max(rows, (row) => row.most)];
     return scaleLog([least / 1.2, most * 1.2], [labels, Math.max(width - numbers, labels + 1)]);
@@ -43,13 +47,13 @@ export function RaceChart({ rows, theme }: { rows: readonly RaceChartRow[]; them
           >
             <AxisGroup axis={axis} x={0} y={top - 4} />
             {rows.map(({ name, network, median, least, most }, row) => {
-              const y = top + row * rowHeight + rowHeight / 2;
+              const y = top + (row + 1) * rowHeight - lineHeight / 2;
               const colour = networkColour(theme, network);
               return (
                 <g key={row} onPointerEnter={() => setPointed(row)} onPointerLeave={() => setPointed(undefined)}>
-                  <rect x={0.5} y={y - rowHeight / 2} width={width - 1} height={rowHeight - 1} rx={3} className={`chart-row-ground${row === pointed ? ' chart-row-pointed' : ''}`} />
-                  <text x={4} y={y} dominantBaseline="central" className="chart-row-label">
-                    {shorten(name, Math.floor(labels / charPx) - 1)}
+                  <rect x={0.5} y={top + row * rowHeight} width={width - 1} height={rowHeight - 1} rx={3} className={`chart-row-ground${row === pointed ? ' chart-row-pointed' : ''}`} />
+                  <text x={4} y={isNarrow ? y - lineHeight : y} dominantBaseline="central" className="chart-row-label">
+                    {shorten(name, Math.floor((isNarrow ? width : labels) / charPx) - 1)}
                   </text>
                   <line x1={scale(least)} x2={scale(most)} y1={y} y2={y} stroke={colour} strokeWidth={2} />
                   {network === 'snn' ? (
@@ -66,7 +70,7 @@ export function RaceChart({ rows, theme }: { rows: readonly RaceChartRow[]; them
           </svg>
         )}
       </div>
-      <output className="chart-readout">
+      <output className="chart-readout chart-readout-long">
         {chosen ? `${chosen.name}: ${formatShort(chosen.median)} ms (${formatShort(chosen.least)} to ${formatShort(chosen.most)})` : 'Disc: SNN, square: ANN twin; the line goes from the least to the most. Logarithmic scale.'}
       </output>
     </div>

@@ -37,7 +37,7 @@ const raceRowSchema = spreadSchema.extend({
 export type RaceRow = z.infer<typeof raceRowSchema>;
 
 /** What was run. */
-const benchedSchema = z.object({ model: z.string().max(200), width: z.int().positive(), height: z.int().positive(), steps: z.int().positive() });
+const benchedSchema = z.object({ model: z.string().max(1000), width: z.int().positive(), height: z.int().positive(), steps: z.int().positive() });
 
 const rateCostSchema = z.object({
   threshold: z.number(),
